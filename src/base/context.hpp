@@ -1,0 +1,35 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "base/cancellation.hpp"
+#include "base/trace.hpp"
+
+namespace opaline::base {
+
+/// What travels with a request through every step: who asks, how long it may take, how to stop it, and the trace it
+/// belongs to. A value: copying it shares only the cancellation.
+struct Context {
+  using Clock = std::chrono::steady_clock;
+
+  std::string request_id;                   ///< Ours, or the client's X-Request-Id when it is well formed.
+  TraceContext trace;                       ///< W3C trace context; children get a new span id.
+  Clock::time_point deadline = Clock::time_point::max();
+  std::shared_ptr<Cancellation> cancellation = Cancellation::create();
+  std::string tenant = "default";
+  std::string principal = "anonymous";
+
+  /// Time left, never negative; `Clock::duration::max()` without a deadline.
+  [[nodiscard]] Clock::duration remaining() const;
+  [[nodiscard]] bool expired() const { return remaining() <= Clock::duration::zero(); }
+  [[nodiscard]] bool cancelled() const { return cancellation->requested(); }
+
+  /// The same context with at most `limit` left.
+  [[nodiscard]] Context within(Clock::duration limit) const;
+  /// The same context one span deeper, for a call to another process.
+  [[nodiscard]] Context child() const;
+};
+
+}  // namespace opaline::base
