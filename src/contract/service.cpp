@@ -1,0 +1,57 @@
+#include "contract/service.hpp"
+
+#include <array>
+
+namespace opaline::contract {
+namespace {
+
+struct Kind {
+  ServiceKind kind;
+  std::string_view name;
+  std::string_view endpoint;
+  int port;
+};
+
+// OPEA's ports inside its containers.
+constexpr std::array kKinds = {
+    Kind{ServiceKind::embedding, "embedding", "/v1/embeddings", 6000},
+    Kind{ServiceKind::retrieval, "retrieval", "/v1/retrieval", 7000},
+    Kind{ServiceKind::reranking, "reranking", "/v1/reranking", 8000},
+    Kind{ServiceKind::llm, "llm", "/v1/chat/completions", 9000},
+    Kind{ServiceKind::dataprep, "dataprep", "/v1/dataprep", 5000},
+};
+
+constexpr std::array<std::pair<std::string_view, ServiceKind>, 12> kOtherNames = {{
+    {"embeddings", ServiceKind::embedding},
+    {"embed", ServiceKind::embedding},
+    {"tei", ServiceKind::embedding},
+    {"retriever", ServiceKind::retrieval},
+    {"retrievers", ServiceKind::retrieval},
+    {"rerank", ServiceKind::reranking},
+    {"reranker", ServiceKind::reranking},
+    {"rerankings", ServiceKind::reranking},
+    {"llms", ServiceKind::llm},
+    {"chat", ServiceKind::llm},
+    {"vllm", ServiceKind::llm},
+    {"tgi", ServiceKind::llm},
+}};
+
+const Kind& entry(ServiceKind kind) { return kKinds[static_cast<std::size_t>(kind)]; }
+
+}  // namespace
+
+std::string_view name(ServiceKind kind) { return entry(kind).name; }
+std::string_view default_endpoint(ServiceKind kind) { return entry(kind).endpoint; }
+int default_port(ServiceKind kind) { return entry(kind).port; }
+
+std::optional<ServiceKind> service_kind(std::string_view name) {
+  for (const Kind& one : kKinds) {
+    if (one.name == name) return one.kind;
+  }
+  for (const auto& [other, kind] : kOtherNames) {
+    if (other == name) return kind;
+  }
+  return {};
+}
+
+}  // namespace opaline::contract
