@@ -1,0 +1,1 @@
+target_link_libraries(http_test PRIVATE OpenSSL::SSL OpenSSL::Crypto)
