@@ -1,0 +1,200 @@
+#include "engine/encoder.hpp"
+
+#include <llama.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "base/limits.hpp"
+#include "engine/encode_queue.hpp"
+#include "engine/llama_token_encoder.hpp"
+#include "engine/loaded_model.hpp"
+#include "engine/long_words.hpp"
+
+namespace opaline::engine {
+namespace {
+
+/// llama.cpp's attention is dense over a batch: larger ones are slower a token.
+constexpr std::size_t kBatchTokens = 256;
+
+void normalise(std::span<float> vector) {
+  float squares = 0;
+  for (const float value : vector) squares += value * value;
+  const float factor = squares > 0 ? 1 / std::sqrt(squares) : 0;
+  for (float& value : vector) value *= factor;
+}
+
+enum class Pooling { mean, first, last };
+
+Pooling pooling_of(const llama_model* model) {
+  char text[16] = {};
+  char architecture[64] = {};
+  llama_model_meta_val_str(model, "general.architecture", architecture, sizeof(architecture));
+  llama_model_meta_val_str(model, (std::string(architecture) + ".pooling_type").c_str(), text, sizeof(text));
+  switch (std::atoi(text)) {
+    case LLAMA_POOLING_TYPE_CLS: return Pooling::first;
+    case LLAMA_POOLING_TYPE_LAST: return Pooling::last;
+    default: return Pooling::mean;
+  }
+}
+
+std::vector<float> pool(std::span<const float> rows, std::size_t dimension, Pooling pooling) {
+  std::vector<float> pooled(dimension);
+  switch (pooling) {
+    case Pooling::mean:
+      // The mean's length does not matter: it is made one below.
+      for (std::size_t row = 0; row < rows.size(); row += dimension) {
+        for (std::size_t i = 0; i < dimension; ++i) pooled[i] += rows[row + i];
+      }
+      break;
+    case Pooling::first: std::ranges::copy(rows.first(dimension), pooled.begin()); break;
+    case Pooling::last: std::ranges::copy(rows.last(dimension), pooled.begin()); break;
+  }
+  normalise(pooled);
+  return pooled;
+}
+
+class QueuedEncoder final : public Encoder {
+ public:
+  QueuedEncoder(std::unique_ptr<LoadedModel> model, std::vector<std::unique_ptr<TokenEncoder>> encoders,
+                EncodeQueue::Settings settings)
+      : model_(std::move(model)),
+        name_(model_->description().file.stem().string()),
+        dimension_(static_cast<std::size_t>(llama_model_n_embd_out(model_->model()))),
+        window_(window_of(*model_)),
+        pooling_(pooling_of(model_->model())),
+        encoders_(std::move(encoders)),
+        queue_(settings) {
+    for (const auto& encoder : encoders_) {
+      workers_.emplace_back([this, &encoder = *encoder] { work(encoder); });
+    }
+  }
+
+  ~QueuedEncoder() override {
+    queue_.stop();
+    workers_.clear();   // Joins.
+  }
+
+  [[nodiscard]] static std::size_t window_of(const LoadedModel& model) {
+    return std::min<std::size_t>(model.description().context_tokens, limits::kEmbeddingTokens);
+  }
+
+  void submit(EncodeJob job, Done done) override { queue_.submit(std::move(job), std::move(done)); }
+
+  [[nodiscard]] std::size_t dimension() const override { return dimension_; }
+  [[nodiscard]] std::size_t window_tokens() const override { return window_; }
+  [[nodiscard]] const std::string& model_name() const override { return name_; }
+  [[nodiscard]] std::size_t queued_texts() const override { return queue_.texts(); }
+  [[nodiscard]] std::size_t count_tokens(std::string_view text) const override { return tokenise(text).size(); }
+
+ private:
+  using Ticket = EncodeQueue::Ticket;
+  using Sequence = EncodeQueue::Sequence;
+
+  void work(TokenEncoder& encoder) {
+    while (auto taken = queue_.take()) {
+      for (const EncodeQueue::Text& text : taken->texts) prepare(text);
+      if (!taken->batch.empty()) encode(encoder, std::move(taken->batch));
+    }
+  }
+
+  [[nodiscard]] std::vector<Token> tokenise(std::string_view text) const {
+    return model_->tokenise(without_long_words(text), LoadedModel::Specials::added);
+  }
+
+  /// Cuts to the window, keeping the last token: it is [SEP], and the model was trained to see it.
+  void prepare(const EncodeQueue::Text& text) {
+    if (dropped(text.ticket)) return;
+    Sequence sequence{text.ticket, text.index, tokenise(text.ticket->job.texts[text.index])};
+    Encoded& answer = text.ticket->answers[text.index];
+    answer.tokens = sequence.tokens.size();
+    answer.cut = answer.tokens > window_;
+    if (answer.cut) {
+      sequence.tokens[window_ - 1] = sequence.tokens.back();
+      sequence.tokens.resize(window_);
+    }
+    if (sequence.tokens.empty()) {
+      queue_.fail(text.ticket, {base::ErrorCode::invalid_argument,
+                                "text " + std::to_string(text.index) + " holds nothing that the model can read", {}});
+      return;
+    }
+    queue_.add(std::move(sequence));
+  }
+
+  /// Whether the job has ended, or ends now because its caller left.
+  bool dropped(const std::shared_ptr<Ticket>& ticket) {
+    if (ticket->ended) return true;
+    if (!ticket->job.abandoned || !ticket->job.abandoned()) return false;
+    queue_.fail(ticket, {base::ErrorCode::cancelled, "the caller left", {}});
+    return true;
+  }
+
+  void encode(TokenEncoder& encoder, std::vector<Sequence> batch) {
+    std::map<std::shared_ptr<Ticket>, std::size_t> answers;   // Each job is asked once a batch.
+    for (const Sequence& sequence : batch) ++answers[sequence.ticket];
+    std::erase_if(answers, [&](const auto& entry) { return dropped(entry.first); });
+    std::erase_if(batch, [&](const Sequence& sequence) { return !answers.contains(sequence.ticket); });
+    if (batch.empty()) return;
+
+    std::vector<std::span<const Token>> sequences;
+    for (const Sequence& sequence : batch) sequences.emplace_back(sequence.tokens);
+    const auto rows = encoder.encode(sequences);
+    if (!rows) {
+      for (const auto& [ticket, count] : answers) queue_.fail(ticket, rows.error());
+      return;
+    }
+    std::size_t begin = 0;
+    for (const Sequence& sequence : batch) {
+      const std::size_t count = sequence.tokens.size() * dimension_;
+      write(sequence, rows->subspan(begin, count));
+      begin += count;
+    }
+    for (const auto& [ticket, count] : answers) queue_.finish(ticket, count);
+  }
+
+  void write(const Sequence& sequence, std::span<const float> rows) const {
+    Encoded& answer = sequence.ticket->answers[sequence.index];
+    if (sequence.ticket->job.output == EncodeJob::Output::pooled) {
+      answer.values = pool(rows, dimension_, pooling_);
+      answer.rows = 1;
+      return;
+    }
+    answer.values.assign(rows.begin(), rows.end());
+    answer.rows = sequence.tokens.size();
+    for (std::size_t row = 0; row < answer.rows; ++row) {
+      normalise(std::span(answer.values).subspan(row * dimension_, dimension_));
+    }
+  }
+
+  const std::unique_ptr<LoadedModel> model_;
+  const std::string name_;
+  const std::size_t dimension_;
+  const std::size_t window_;
+  const Pooling pooling_;
+  const std::vector<std::unique_ptr<TokenEncoder>> encoders_;   // One a worker.
+  EncodeQueue queue_;
+  std::vector<std::jthread> workers_;
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<Encoder>> Encoder::create(Backend& /*backend*/, EncoderSettings settings) {
+  OPALINE_TRY(auto model, LoadedModel::load(settings.model, ModelDescription::Kind::encoder));
+  if (settings.threads == 0) settings.threads = std::max(1U, std::thread::hardware_concurrency());
+  std::vector<std::unique_ptr<TokenEncoder>> encoders;
+  for (std::size_t i = 0; i < settings.threads; ++i) {
+    OPALINE_TRY(auto encoder, create_llama_token_encoder(*model, {.window_tokens = QueuedEncoder::window_of(*model),
+                                                                  .batch_tokens = kBatchTokens}));
+    encoders.push_back(std::move(encoder));
+  }
+  const EncodeQueue::Settings queue{.workers = settings.threads, .texts_max = settings.queue_texts, .batch_tokens = kBatchTokens};
+  return std::make_unique<QueuedEncoder>(std::move(model), std::move(encoders), queue);
+}
+
+}  // namespace opaline::engine
