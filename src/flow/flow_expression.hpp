@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstddef>
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace opaline::flow {
+
+/// One line of a mega_flow, "(a, b) >> c >> d": stages in order; every step of one stage leads to
+/// every step of the next.
+///
+///   expression = stage { ">>" stage }
+///   stage      = name | "(" name { "," name } ")"
+///   name       = 1 … 64 of A-Z a-z 0-9 _ . -
+struct FlowExpression {
+  struct Name {
+    std::string text;
+    std::size_t place = 0;  ///< Byte offset in the expression.
+  };
+  using Stage = std::vector<Name>;
+
+  std::vector<Stage> stages;  ///< At least one; none is empty.
+};
+
+struct ExpressionMistake {
+  std::size_t place = 0;  ///< Byte offset in the expression.
+  std::string message;
+};
+
+/// Reads at most limits::kFlowSteps names. White space between the parts means nothing.
+[[nodiscard]] std::expected<FlowExpression, ExpressionMistake> parse_flow_expression(
+    std::string_view text);
+
+/// Whether `text` may name a service: 1 … 64 of A-Z a-z 0-9 _ . -
+[[nodiscard]] bool is_service_name(std::string_view text);
+
+}  // namespace opaline::flow

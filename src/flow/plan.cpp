@@ -1,0 +1,89 @@
+#include "flow/plan.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace opaline::flow {
+
+Plan::Plan(const Graph& graph)
+    : graph_(graph), states_(graph.size(), State::waiting), awaited_(graph.size()) {
+  for (Graph::Node node = 0; node < graph.size(); ++node) {
+    awaited_[node] = graph.predecessors(node).size();
+    if (awaited_[node] == 0) make_ready(node);
+  }
+}
+
+std::vector<Graph::Node> Plan::take_ready() {
+  for (const Graph::Node node : ready_) states_[node] = State::running;
+  running_ += ready_.size();
+  return std::exchange(ready_, {});
+}
+
+void Plan::finish(Graph::Node node) {
+  OPALINE_ASSERT(states_[node] == State::running);
+  --running_;
+  settle(node, State::done);
+}
+
+void Plan::fail(Graph::Node node) {
+  OPALINE_ASSERT(states_[node] == State::running);
+  --running_;
+  states_[node] = State::failed;
+  abort();
+}
+
+void Plan::skip(Graph::Node node) {
+  switch (states_[node]) {
+    case State::waiting:
+      states_[node] = State::passed_over;
+      return;
+    case State::ready:
+      std::erase(ready_, node);
+      settle(node, State::skipped);
+      return;
+    case State::passed_over:
+    case State::skipped:
+      return;
+    case State::running:
+    case State::done:
+    case State::failed:
+      break;
+  }
+  OPALINE_ASSERT(!"skip() of a step that was started");
+}
+
+void Plan::abort() {
+  aborted_ = true;
+  ready_.clear();
+}
+
+bool Plan::complete() const {
+  return running_ == 0 && ready_.empty();
+}
+
+void Plan::settle(Graph::Node node, State state) {
+  states_[node] = state;
+  std::vector<Graph::Node> ended{node};
+  while (!ended.empty()) {
+    const Graph::Node last = ended.back();
+    ended.pop_back();
+    for (const Graph::Node next : graph_.successors(last)) {
+      OPALINE_ASSERT(awaited_[next] > 0);
+      if (--awaited_[next] > 0) continue;
+      if (states_[next] == State::passed_over) {
+        states_[next] = State::skipped;
+        ended.push_back(next);
+      } else {
+        make_ready(next);
+      }
+    }
+  }
+}
+
+void Plan::make_ready(Graph::Node node) {
+  if (aborted_) return;
+  states_[node] = State::ready;
+  ready_.insert(std::ranges::upper_bound(ready_, node), node);
+}
+
+}  // namespace opaline::flow

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "flow/flow_file.hpp"
+#include "flow/mistakes.hpp"
+#include "flow/yaml_reader.hpp"
+
+namespace opaline::flow {
+
+/// A service as the file has it, with the places that later checks point at.
+struct ServiceEntry {
+  ServiceSpec spec;
+  bool kind_known = false;  ///< Otherwise a mistake says so, and checks of the kind are pointless.
+  std::size_t place = 0;    ///< Of the name.
+  std::size_t port_place = 0;  ///< Of the port.
+};
+
+/// Reads one entry of opea_micro_services, all but what concerns several of them. What is wrong
+/// goes to `mistakes`.
+/// @param place of the name. @param body a mapping, or nothing: then the service is the default one
+/// of its name.
+[[nodiscard]] ServiceEntry read_service(std::string name, std::size_t place, const YamlNode& body,
+                                        Mistakes& mistakes);
+
+}  // namespace opaline::flow

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string_view>
+
+#include "base/error.hpp"
+#include "contract/service.hpp"
+
+namespace opaline::flow {
+
+/// Told of each step of a run as it ends, once; of a streamed answer when the stream ends or is
+/// dropped.
+struct StepReport {
+  std::string_view step;
+  contract::ServiceKind kind;
+  std::chrono::steady_clock::duration took;
+  const base::Error* error = nullptr;  ///< Null when it went well.
+};
+
+/// Called on the request's thread. Must not throw. What it refers to must outlive the run and its
+/// stream.
+using StepObserver = std::function<void(const StepReport&)>;
+
+}  // namespace opaline::flow

@@ -1,0 +1,1 @@
+target_compile_definitions(flow_test PRIVATE OPALINE_EXAMPLES="${CMAKE_SOURCE_DIR}/examples")
