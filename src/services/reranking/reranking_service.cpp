@@ -1,0 +1,120 @@
+#include "services/reranking/reranking_service.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <numeric>
+#include <utility>
+
+#include "base/channel_wait.hpp"
+#include "base/limits.hpp"
+#include "services/reranking/max_similarity.hpp"
+
+namespace opaline::services {
+namespace {
+
+using base::ErrorCode;
+using Encoded = base::Result<std::vector<engine::Encoded>>;
+
+// Token vectors are large (a passage of 256 tokens: 400 KB), so only so many passages are held at
+// once.
+constexpr std::size_t kPassagesAtOnce = 32;
+
+TokenVectors tokens(const engine::Encoded& encoded) {
+  return {.values = encoded.values, .rows = encoded.rows};
+}
+
+/// Best first; equal scores keep the order they came in.
+std::vector<contract::Hit> ranked(std::vector<contract::Hit> hits, int top_n) {
+  std::vector<std::size_t> order(hits.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::sort(order, [&](std::size_t a, std::size_t b) {
+    const double left = *hits[a].scores.rerank;
+    const double right = *hits[b].scores.rerank;
+    return left != right ? left > right : a < b;
+  });
+  if (top_n > 0 && order.size() > static_cast<std::size_t>(top_n))
+    order.resize(static_cast<std::size_t>(top_n));
+  std::vector<contract::Hit> best;
+  best.reserve(order.size());
+  for (const std::size_t i : order) best.push_back(std::move(hits[i]));
+  return best;
+}
+
+base::Result<void> check(const contract::RerankingRequest& request) {
+  if (request.query.empty())
+    return base::fail(ErrorCode::invalid_argument, "a reranking request needs a question");
+  if (request.hits.size() <= limits::kRerankTexts) return {};
+  return base::fail(ErrorCode::invalid_argument,
+                    "a reranking request holds at most " + std::to_string(limits::kRerankTexts) +
+                        " passages, got " + std::to_string(request.hits.size()));
+}
+
+}  // namespace
+
+base::Task<Encoded> RerankingService::encode(std::vector<std::string> texts,
+                                             base::Context context) {
+  const std::size_t count = texts.size();
+  engine::EncodeJob job;
+  job.texts = std::move(texts);
+  job.output = engine::EncodeJob::Output::tokens;
+  // Asked on the encoder's threads; the cancellation is shared with it for that.
+  job.abandoned = [cancellation = context.cancellation, deadline = context.deadline] {
+    return cancellation->requested() || base::Context::Clock::now() >= deadline;
+  };
+  // Owned by this frame and by the encoder's callback, whichever ends last.
+  auto channel =
+      std::make_shared<base::Channel<Encoded>>(co_await boost::asio::this_coro::executor, 1);
+  encoder_.submit(std::move(job),
+                  [channel](Encoded encoded) { channel->push(std::move(encoded)); });
+  OPALINE_CO_TRY(Encoded encoded, co_await base::next_within(channel, context));
+  if (encoded && encoded->size() != count) {
+    co_return base::fail(ErrorCode::internal,
+                         "the embedding model returned another number of results than texts");
+  }
+  co_return encoded;
+}
+
+base::Task<base::Result<std::vector<contract::Hit>>> RerankingService::score(
+    contract::RerankingRequest request, base::Context context) {
+  std::vector<std::string> question;
+  question.push_back(std::move(request.query));
+  OPALINE_CO_TRY(const std::vector<engine::Encoded> query,
+                 co_await encode(std::move(question), context));
+  for (std::size_t begin = 0; begin < request.hits.size(); begin += kPassagesAtOnce) {
+    const std::span<contract::Hit> slice =
+        std::span(request.hits)
+            .subspan(begin, std::min(kPassagesAtOnce, request.hits.size() - begin));
+    std::vector<std::string> texts;
+    for (const contract::Hit& hit : slice) texts.push_back(hit.text);
+    OPALINE_CO_TRY(const std::vector<engine::Encoded> passages,
+                   co_await encode(std::move(texts), context));
+    const auto compare = [&query, &passages, slice, dimension = encoder_.dimension()] {
+      for (std::size_t i = 0; i < slice.size(); ++i) {
+        slice[i].scores.rerank =
+            max_similarity(tokens(query.front()), tokens(passages[i]), dimension);
+      }
+    };
+    co_await pool_.run(compare);
+    if (context.cancelled()) co_return base::fail(ErrorCode::cancelled, "the caller left");
+  }
+  co_return std::move(request.hits);
+}
+
+base::Task<base::Result<contract::Reply>> RerankingService::call(contract::Request request,
+                                                                 base::Context context) {
+  auto* reranking = std::get_if<contract::RerankingRequest>(&request);
+  if (reranking == nullptr) {
+    co_return base::fail(ErrorCode::invalid_argument,
+                         "the reranking service takes reranking requests only");
+  }
+  OPALINE_CO_TRY_DO(check(*reranking));
+  contract::RerankingReply reply{.query = reranking->query, .hits = {}};
+  if (reranking->hits.empty()) co_return contract::Reply(std::move(reply));
+  const int top_n = reranking->top_n;
+  OPALINE_CO_TRY(std::vector<contract::Hit> hits,
+                 co_await score(std::move(*reranking), std::move(context)));
+  reply.hits = ranked(std::move(hits), top_n);
+  co_return contract::Reply(std::move(reply));
+}
+
+}  // namespace opaline::services

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/worker_pool.hpp"
+#include "contract/service.hpp"
+#include "engine/encoder.hpp"
+
+namespace opaline::services {
+
+/// Orders passages by late interaction over the token vectors of an embedding model
+/// (max_similarity.hpp). Any thread; the encoder and the pool must outlive it and its calls.
+class RerankingService final : public contract::Service {
+ public:
+  RerankingService(engine::Encoder& encoder, base::WorkerPool& pool)
+      : encoder_(encoder), pool_(pool) {}
+
+  [[nodiscard]] contract::ServiceKind kind() const override {
+    return contract::ServiceKind::reranking;
+  }
+  /// @error invalid_argument: no RerankingRequest, an empty question, or more than
+  /// limits::kRerankTexts passages; resource_exhausted: the encoder's queue is full;
+  /// deadline_exceeded; cancelled.
+  base::Task<base::Result<contract::Reply>> call(contract::Request request,
+                                                 base::Context context) override;
+  [[nodiscard]] contract::Health health() const override { return {}; }
+
+ private:
+  base::Task<base::Result<std::vector<engine::Encoded>>> encode(std::vector<std::string> texts,
+                                                                base::Context context);
+  /// The request's hits, each with its score.
+  base::Task<base::Result<std::vector<contract::Hit>>> score(contract::RerankingRequest request,
+                                                             base::Context context);
+
+  engine::Encoder& encoder_;
+  base::WorkerPool& pool_;
+};
+
+}  // namespace opaline::services

@@ -1,0 +1,116 @@
+#include "services/reranking/reranking_service.hpp"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <chrono>
+
+#include "base/limits.hpp"
+
+namespace opaline::services {
+namespace {
+
+using namespace std::chrono_literals;
+using contract::RerankingReply;
+using contract::RerankingRequest;
+
+/// One token a letter: 'a' and 'b' are at right angles; between two specials.
+class LetterEncoder final : public engine::Encoder {
+ public:
+  void submit(engine::EncodeJob job, Done done) override {
+    batches.push_back(job.texts.size());
+    EXPECT_EQ(job.output, engine::EncodeJob::Output::tokens);
+    if (failure) return done(base::fail(*failure));
+    std::vector<engine::Encoded> all;
+    for (const std::string& text : job.texts) {
+      engine::Encoded one{.values = {0, 0}, .rows = text.size() + 2, .tokens = text.size() + 2};
+      for (const char letter : text)
+        one.values.insert(one.values.end(), {letter == 'a' ? 1.0F : 0, letter == 'b' ? 1.0F : 0});
+      one.values.insert(one.values.end(), {0, 0});
+      all.push_back(std::move(one));
+    }
+    done(std::move(all));
+  }
+  [[nodiscard]] std::size_t dimension() const override { return 2; }
+  [[nodiscard]] std::size_t window_tokens() const override { return 512; }
+  [[nodiscard]] const std::string& model_name() const override { return name_; }
+  [[nodiscard]] std::size_t queued_texts() const override { return 0; }
+  [[nodiscard]] std::size_t count_tokens(std::string_view text) const override {
+    return text.size();
+  }
+
+  std::vector<std::size_t> batches;
+  std::optional<base::Error> failure;
+
+ private:
+  std::string name_ = "letters";
+};
+
+base::Task<> call_into(base::Result<contract::Reply>& into, contract::Service& service,
+                       contract::Request request, base::Context context) {
+  into = co_await service.call(std::move(request), std::move(context));
+}
+
+class Reranking : public testing::Test {
+ protected:
+  base::Result<RerankingReply> call(contract::Request request, base::Context context = {}) {
+    base::EventLoop loop(1);
+    base::Result<contract::Reply> reply = base::fail(base::ErrorCode::internal, "it did not end");
+    boost::asio::co_spawn(loop, call_into(reply, service_, std::move(request), std::move(context)),
+                          [](const std::exception_ptr& thrown) { EXPECT_FALSE(thrown); });
+    loop.run_for(5s);
+    if (!reply) return base::fail(reply.error());
+    return std::get<RerankingReply>(std::move(*reply));
+  }
+
+  static RerankingRequest request(std::string query, std::vector<std::string> texts, int top_n) {
+    RerankingRequest r{.query = std::move(query), .hits = {}, .top_n = top_n};
+    for (std::string& text : texts) r.hits.emplace_back().text = std::move(text);
+    return r;
+  }
+
+  LetterEncoder encoder_;
+  base::WorkerPool pool_{1};
+  RerankingService service_{encoder_, pool_};
+};
+
+TEST_F(Reranking, OrdersByLateInteraction) {
+  const auto reply = call(request("ab", {"a", "xx", "ba", "aab"}, 0));
+  ASSERT_TRUE(reply);
+  std::vector<std::pair<std::string, double>> found;
+  for (const auto& hit : reply->hits) found.emplace_back(hit.text, *hit.scores.rerank);
+  EXPECT_EQ(found, (std::vector<std::pair<std::string, double>>{
+                       {"ba", 1}, {"aab", 1}, {"a", 0.5}, {"xx", 0}}))
+      << "equal scores keep their order";
+  EXPECT_EQ(reply->query, "ab");
+}
+
+TEST_F(Reranking, KeepsTopN) {
+  EXPECT_EQ(call(request("a", {"b", "a", "b"}, 1))->hits.at(0).text, "a");
+  EXPECT_EQ(call(request("a", {"b", "a", "b"}, 1))->hits.size(), 1U);
+  EXPECT_TRUE(call(request("a", {}, 1))->hits.empty());
+}
+
+TEST_F(Reranking, HoldsFewPassagesAtOnce) {
+  EXPECT_EQ(call(request("a", std::vector<std::string>(70, "a"), 0))->hits.size(), 70U);
+  EXPECT_EQ(encoder_.batches, (std::vector<std::size_t>{1, 32, 32, 6}));
+}
+
+TEST_F(Reranking, RefusesWhatItCannotDo) {
+  EXPECT_EQ(call(request("", {"a"}, 1)).error().code, base::ErrorCode::invalid_argument);
+  EXPECT_EQ(call(contract::ChatRequest{}).error().code, base::ErrorCode::invalid_argument);
+  EXPECT_EQ(call(request("a", std::vector<std::string>(limits::kRerankTexts + 1), 1)).error().code,
+            base::ErrorCode::invalid_argument);
+  encoder_.failure =
+      base::Error{.code = base::ErrorCode::resource_exhausted, .message = "full", .detail = {}};
+  EXPECT_EQ(call(request("a", {"a"}, 1)).error().message, "full");
+}
+
+TEST_F(Reranking, EndsWhenTheCallerLeft) {
+  base::Context context;
+  context.cancellation->request();
+  EXPECT_EQ(call(request("a", {"a"}, 1), context).error().code, base::ErrorCode::cancelled);
+}
+
+}  // namespace
+}  // namespace opaline::services
