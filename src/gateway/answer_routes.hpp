@@ -1,0 +1,37 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "flow/runner.hpp"
+#include "gateway/answer_stream.hpp"
+#include "gateway/route.hpp"
+#include "gateway/services.hpp"
+#include "gateway/settings.hpp"
+
+namespace opaline::gateway {
+
+/// The names under which the flow is a model, the first being its own name in replies.
+[[nodiscard]] const std::vector<std::string>& flow_model_names();
+
+/// What answers questions: the flow, and the model alone for those who name it.
+struct Answering {
+  const flow::Runner& runner;
+  contract::Service* llm = nullptr;  ///< The model alone; may be null.
+  std::function<std::vector<ModelCard>()>
+      models;  ///< Tells the model's names; empty: no model may be named.
+  std::size_t query_characters = 0;
+  int search_candidates = 20;
+  int answer_sources = 0;  ///< As GatewaySettings has it.
+  AnswerStreamSettings stream;
+};
+
+/// Questions in every dialect:
+///   the flow's own endpoint and /v1/chatqna  OPEA: streams b'…' events unless told not to
+///   /v1/chat/completions, /v1/completions    OpenAI: the flow, or the model that is named
+///   /rag, /query                             {answer, declined, sources}
+/// What `answering` refers to must outlive the routes.
+[[nodiscard]] std::vector<Route> answer_routes(Answering answering);
+
+}  // namespace opaline::gateway

@@ -1,0 +1,1 @@
+target_link_libraries(opaline_gateway PUBLIC Boost::json PRIVATE fmt::fmt)

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/metric.hpp"
+#include "base/result.hpp"
+#include "flow/runner.hpp"
+#include "gateway/console_files.hpp"
+#include "gateway/pipeline.hpp"
+#include "gateway/services.hpp"
+#include "gateway/settings.hpp"
+#include "http/server.hpp"
+
+namespace opaline::gateway {
+
+/// What the gateway works with. All of it must outlive the gateway; functions are called on any I/O
+/// thread.
+struct Collaborators {
+  const flow::Runner& runner;
+  Services services;
+  base::MetricRegistry& metrics;
+  std::function<std::string()> metrics_text;
+  std::function<std::vector<Part>()> readiness;
+  std::function<std::vector<ModelCard>()>
+      models;            ///< Besides the flow's own names, which are added.
+  ConsoleFiles console;  ///< Empty: no console.
+};
+
+/// The edge of the platform: every public route, behind one pipeline. It turns bytes into messages
+/// and messages into bytes; how an answer is made is the flow's business. Safe on every I/O thread
+/// at once; must outlive the server.
+class Gateway {
+ public:
+  /// @error invalid_argument: a key that cannot be read, see Authenticator::create.
+  [[nodiscard]] static base::Result<std::unique_ptr<Gateway>> create(GatewaySettings settings,
+                                                                     Collaborators collaborators);
+
+  /// For http::Server::create and http::ServerSettings. Each refers to this gateway.
+  [[nodiscard]] http::Handler request_handler();
+  void install(http::ServerSettings& server);
+
+  [[nodiscard]] const std::vector<Route>& routes() const { return pipeline_->router().routes(); }
+
+ private:
+  explicit Gateway(base::MetricRegistry& metrics) : metrics_(metrics) {}
+
+  GatewayMetrics metrics_;
+  std::unique_ptr<Pipeline> pipeline_;
+};
+
+}  // namespace opaline::gateway
