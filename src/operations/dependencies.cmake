@@ -1,0 +1,1 @@
+target_link_libraries(opaline_operations PRIVATE fmt::fmt)
