@@ -1,0 +1,252 @@
+#include "app/assembly.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "app/embedded_console.hpp"
+#include "app/listener.hpp"
+#include "engine/model_library.hpp"
+#include "operations/observe/prometheus.hpp"
+#include "services/answering/answering_service.hpp"
+#include "services/remote/remote_service.hpp"
+
+namespace opaline::app {
+
+using base::ErrorCode;
+using contract::ServiceKind;
+
+namespace {
+
+constexpr auto kStopGrace = std::chrono::seconds(10);
+
+/// An option of a flow file's service, or "".
+std::string option(const flow::ServiceSpec& spec, const std::string& key) {
+  const auto found = spec.options.find(key);
+  return found == spec.options.end() ? "" : found->second;
+}
+
+const flow::ServiceSpec* find_own(const flow::FlowSpec& spec, ServiceKind kind) {
+  const auto own = [kind](const flow::ServiceSpec& one) { return one.kind == kind && one.url.empty(); };
+  const auto found = std::ranges::find_if(spec.services, own);
+  return found == spec.services.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+Assembly::Assembly() = default;
+Assembly::~Assembly() { stop(); }
+
+base::Result<std::unique_ptr<Assembly>> Assembly::create(const UpSettings& settings) {
+  std::unique_ptr<Assembly> made(new Assembly);
+  OPALINE_TRY_DO(made->build(settings));
+  return made;
+}
+
+base::Result<void> Assembly::build(const UpSettings& settings) {
+  OPALINE_TRY(flow::FlowSpec spec, settings.flow.empty() ? flow::built_in_flow() : flow::load_flow(settings.flow));
+  OPALINE_TRY(gateway_settings_, settings.listen.gateway());
+  OPALINE_TRY_DO(build_models(settings, spec));
+  if (find_own(spec, ServiceKind::retrieval) != nullptr || find_own(spec, ServiceKind::dataprep) != nullptr) {
+    OPALINE_TRY(library_, Library::create({.data = settings.places.data_folder(), .private_links = settings.private_links},
+                                          *models_->embedding(), client_, metrics_));
+    services_.retrieval = &library_->retrieval();
+    services_.dataprep = &library_->dataprep();
+  }
+  services_.llm = models_->llm();
+  std::vector<contract::Service*> steps;
+  std::vector<std::pair<flow::ServiceSpec, contract::Service*>> own_ports;
+  for (std::size_t i = 0; i < spec.services.size(); ++i) {
+    OPALINE_TRY(contract::Service * service, build_service(spec.services[i]));
+    if (i < spec.graph.size()) steps.push_back(service);
+    if (spec.services[i].url.empty() && spec.services[i].port) own_ports.emplace_back(spec.services[i], service);
+  }
+  if (services_.embedding == nullptr) services_.embedding = models_->embedding();
+  if (services_.reranking == nullptr) services_.reranking = models_->reranking();
+  OPALINE_TRY(runner_, flow::Runner::create(std::move(spec), std::move(steps)));
+  OPALINE_TRY_DO(build_gateway());
+  OPALINE_TRY_DO(listen(settings));
+  for (const auto& [own, service] : own_ports) OPALINE_TRY_DO(listen_for_service(settings, own, *service));
+  return {};
+}
+
+base::Result<void> Assembly::build_models(const UpSettings& settings, const flow::FlowSpec& spec) {
+  const flow::ServiceSpec* llm = find_own(spec, ServiceKind::llm);
+  const std::string llm_named = llm != nullptr && !option(*llm, "model").empty() ? option(*llm, "model") : settings.llm_model;
+  const std::string mode = llm == nullptr ? "" : option(*llm, "mode");
+  answer_ = settings.answer;
+  if (answer_ == AnswerMode::automatic && mode == "generate") answer_ = AnswerMode::generate;
+  if (answer_ == AnswerMode::automatic && mode == "extract") answer_ = AnswerMode::extract;
+  if (answer_ == AnswerMode::automatic) {
+    // A remote llm step writes answers; our own does so only when a model was chosen for it.
+    const bool remote = llm == nullptr && std::ranges::any_of(spec.services, [](const flow::ServiceSpec& one) {
+                          return one.kind == ServiceKind::llm;
+                        });
+    const bool alone = llm != nullptr && find_own(spec, ServiceKind::retrieval) == nullptr;
+    answer_ = remote || alone || !llm_named.empty() ? AnswerMode::generate : AnswerMode::extract;
+  }
+
+  ModelChildren::Settings children{.log_level = settings.listen.log_level};
+  const engine::ModelLibrary library(settings.places.model_folder());
+  const bool encodes = std::ranges::any_of(spec.services, [](const flow::ServiceSpec& one) {
+    return one.url.empty() && one.kind != ServiceKind::llm;
+  });
+  if (encodes) {
+    const flow::ServiceSpec* embedding = find_own(spec, ServiceKind::embedding);
+    const std::string named = embedding == nullptr ? "" : option(*embedding, "model");
+    OPALINE_TRY(children.embedding_model, library.resolve(named.empty() ? settings.embedding_model : named));
+  }
+  if (llm != nullptr && answer_ == AnswerMode::generate) {
+    OPALINE_TRY(children.llm_model, library.resolve(llm_named.empty() ? "gemma-3-270m" : llm_named));
+  }
+  OPALINE_TRY(sockets_, RuntimeFolder::create());
+  children.sockets = sockets_->path();
+  OPALINE_TRY(models_, ModelChildren::create(children, client_));
+  return {};
+}
+
+contract::Service& Assembly::keep(std::unique_ptr<contract::Service> service) {
+  made_.push_back(std::move(service));
+  return *made_.back();
+}
+
+base::Result<contract::Service*> Assembly::build_remote(const flow::ServiceSpec& spec) {
+  OPALINE_TRY(auto endpoint, http::Endpoint::parse(spec.url));
+  OPALINE_TRY(auto remote, services::RemoteService::create({.kind = spec.kind,
+                                                            .endpoint = std::move(endpoint),
+                                                            .path = spec.endpoint,
+                                                            .model = option(spec, "model"),
+                                                            .api_key = option(spec, "api_key"),
+                                                            .peer = services::RemoteSettings::Peer::foreign,
+                                                            .label = ""},
+                                                           client_));
+  return &keep(std::move(remote));
+}
+
+base::Result<contract::Service*> Assembly::build_llm(const flow::ServiceSpec& spec) {
+  contract::Service* model = models_->llm();
+  if (!spec.url.empty()) {
+    OPALINE_TRY(model, build_remote(spec));
+    services_.llm = model;
+  }
+  // Without passages of our own there are no spans to cite: the model answers as OPEA's does.
+  if (library_ == nullptr) return model;
+  services::AnsweringSettings answering;
+  answering.mode = answer_ == AnswerMode::extract ? services::AnsweringSettings::Mode::extract
+                                                  : services::AnsweringSettings::Mode::generate;
+  OPALINE_TRY(auto service, services::AnsweringService::create(std::move(answering), *models_->embedding(), model));
+  return &keep(std::move(service));
+}
+
+base::Result<contract::Service*> Assembly::build_service(const flow::ServiceSpec& spec) {
+  if (spec.kind == ServiceKind::llm) return build_llm(spec);
+  contract::Service* service = nullptr;
+  if (!spec.url.empty()) {
+    OPALINE_TRY(service, build_remote(spec));
+  }
+  switch (spec.kind) {
+    case ServiceKind::embedding:
+      if (service == nullptr) service = models_->embedding();
+      services_.embedding = service;
+      break;
+    case ServiceKind::reranking:
+      if (service == nullptr) service = models_->reranking();
+      services_.reranking = service;
+      break;
+    case ServiceKind::retrieval:
+      if (service == nullptr) service = &library_->retrieval();
+      services_.retrieval = service;
+      break;
+    case ServiceKind::dataprep:
+      if (service == nullptr) service = &library_->dataprep();
+      services_.dataprep = service;
+      break;
+    case ServiceKind::llm: break;
+  }
+  return service;
+}
+
+base::Result<void> Assembly::build_gateway() {
+  if (library_) gateway_settings_.answer_sources = 5;
+  gateway_settings_.answer_mode = answer_ == AnswerMode::extract ? "extract" : "generate";
+  OPALINE_TRY(gateway_, gateway::Gateway::create(
+                            gateway_settings_,
+                            gateway::Collaborators{.runner = *runner_,
+                                                   .services = services_,
+                                                   .metrics = metrics_,
+                                                   .metrics_text = [this] { return operations::prometheus_text(metrics_); },
+                                                   .readiness = [this] { return parts(); },
+                                                   .models = [this] { return model_cards(); },
+                                                   .console = embedded_console()}));
+  return {};
+}
+
+base::Result<void> Assembly::listen(const UpSettings& settings) {
+  const flow::FlowSpec& spec = runner_->spec();
+  http::ServerSettings server = server_settings(settings.listen, spec.host, spec.port);
+  gateway_->install(server);
+  host_ = server.host;
+  OPALINE_TRY(server_, http::Server::create(std::move(server), gateway_->request_handler(), metrics_));
+  return {};
+}
+
+base::Result<void> Assembly::listen_for_service(const UpSettings& settings, const flow::ServiceSpec& spec,
+                                                contract::Service& service) {
+  OPALINE_TRY(auto own, gateway::MicroserviceGateway::create(gateway_settings_, {{service, spec.endpoint}}, metrics_,
+                                                             [this] { return operations::prometheus_text(metrics_); }));
+  http::ServerSettings server;
+  server.host = settings.listen.host.value_or(spec.host);
+  server.port = *spec.port;
+  server.threads = 1;
+  own->install(server);
+  OPALINE_TRY(auto listener, http::Server::create(std::move(server), own->request_handler(), metrics_));
+  service_gateways_.push_back(std::move(own));
+  service_servers_.push_back(std::move(listener));
+  return {};
+}
+
+void Assembly::start() {
+  for (const auto& server : service_servers_) server->start();
+  server_->start();
+}
+
+void Assembly::stop() {
+  if (server_) server_->stop(kStopGrace);
+  for (const auto& server : service_servers_) server->stop(kStopGrace);
+  if (library_) library_->stop();
+  if (models_) models_->stop();
+}
+
+std::string Assembly::url() const { return url_of(host_, server_->port()); }
+
+std::vector<gateway::Part> Assembly::parts() const {
+  std::vector<gateway::Part> all;
+  const auto add = [&all](std::string name, const contract::Service* service) {
+    if (service != nullptr) all.push_back({std::move(name), service->health()});
+  };
+  const flow::FlowSpec& spec = runner_->spec();
+  for (std::size_t i = 0; i < spec.graph.size(); ++i) add(spec.graph.name(i), runner_->services()[i]);
+  add("embedding model", models_->embedding());
+  add("language model", models_->llm());
+  if (library_) add("ingestion", &library_->dataprep());
+  return all;
+}
+
+bool Assembly::ready() const {
+  return std::ranges::all_of(parts(), [](const gateway::Part& part) {
+    return part.health.state == contract::Health::State::ready;
+  });
+}
+
+std::vector<gateway::ModelCard> Assembly::model_cards() const {
+  std::vector<gateway::ModelCard> cards;
+  if (models_->embedding() != nullptr) {
+    cards.push_back({.id = "all-minilm-l6-v2", .kind = "embedding", .description = "Vectors of texts"});
+  }
+  if (services_.llm != nullptr) {
+    cards.push_back({.id = "llm", .kind = "llm", .description = "The language model itself, without documents"});
+  }
+  return cards;
+}
+
+}  // namespace opaline::app
