@@ -1,0 +1,128 @@
+"""The main job: a cited answer from one's own documents, by every way of asking."""
+import json
+
+import openai
+import pytest
+
+QUESTION = "How many days of annual leave do full-time staff get?"
+
+
+def test_query_answers_with_sources_that_open_at_the_right_place(marigold):
+    reply = marigold.post("/query", {"query": QUESTION, "top_k": 3}).json()
+    assert "27" in reply["answer"]
+    assert reply["declined"] is False
+    best = reply["sources"][0]
+    assert best["source"] == "handbook/leave.md"
+    text = marigold.get(f"/v1/documents/{best['document_id']}/text").json()["text"].encode()
+    for source in reply["sources"]:
+        if source["document_id"] == best["document_id"]:
+            assert text[source["span"]["begin"]:source["span"]["end"]].decode() == source["quote"]
+    assert "27 days" in best["quote"]
+
+
+def test_rag_needs_only_a_query(marigold):
+    reply = marigold.post("/rag", {"query": "What is the hotel limit per night in Oslo?"}).json()
+    assert "210" in reply["answer"]
+
+
+@pytest.mark.parametrize("question", [
+    "What is the hourly price of a db.r6g.large instance on Amazon RDS?",
+    "Who won the football world cup in 1998?",
+])
+def test_declines_what_the_sources_do_not_say(marigold, question):
+    reply = marigold.post("/query", {"query": question}).json()
+    assert reply["declined"] is True
+    assert "do not say" in reply["answer"]
+
+
+def test_openai_sdk_answers_at_once_and_streams(marigold):
+    client = openai.OpenAI(base_url=marigold.url + "/v1", api_key="none")
+    messages = [{"role": "user", "content": QUESTION}]
+    model = client.models.list().data[0].id
+    whole = client.chat.completions.create(model=model, messages=messages)
+    assert "27" in whole.choices[0].message.content
+    assert whole.choices[0].finish_reason == "stop"
+    assert whole.choices[0].message.annotations
+    assert whole.sources[0]["source"] == "handbook/leave.md"
+    assert whole.usage.total_tokens == whole.usage.prompt_tokens + whole.usage.completion_tokens
+
+    pieces, last = [], None
+    for chunk in client.chat.completions.create(model=model, messages=messages, stream=True):
+        last = chunk
+        if chunk.choices and chunk.choices[0].delta.content:
+            pieces.append(chunk.choices[0].delta.content)
+    assert "".join(pieces) == whole.choices[0].message.content
+    assert last.sources[0]["source"] == "handbook/leave.md"
+
+
+def test_openai_sdk_embeds(marigold):
+    client = openai.OpenAI(base_url=marigold.url + "/v1", api_key="none")
+    floats = client.embeddings.create(model="all-minilm-l6-v2", input=["a cat", "a dog"], encoding_format="float")
+    coded = client.embeddings.create(model="all-minilm-l6-v2", input=["a cat", "a dog"])  # The SDK asks for base64.
+    assert len(floats.data) == 2 and len(floats.data[0].embedding) == 384
+    assert floats.data[1].embedding == pytest.approx(coded.data[1].embedding, abs=1e-6)
+    assert sum(x * x for x in floats.data[0].embedding) == pytest.approx(1, abs=1e-4)
+
+
+def test_opea_chatqna_streams_opea_bytes_by_default(marigold):
+    events = list(marigold.stream("/v1/chatqna", {"messages": QUESTION}))
+    assert events[-1] == "[DONE]"
+    assert all(event[:2] in ("b'", 'b"') for event in events[:-1])
+    text = b"".join(eval(event) for event in events[:-1]).decode()  # noqa: S307 - OPEA's wire is Python's repr.
+    assert "27" in text
+
+
+def test_opea_chatqna_without_stream_has_opeas_shape(marigold):
+    reply = marigold.post("/v1/chatqna", {"messages": QUESTION, "stream": False}).json()
+    assert reply["object"] == "chat.completion"
+    assert reply["choices"][0]["message"]["role"] == "assistant"
+    assert "27" in reply["choices"][0]["message"]["content"]
+    assert set(reply["usage"]) >= {"prompt_tokens", "completion_tokens", "total_tokens"}
+
+
+def test_search_shows_the_scores_of_each_stage(marigold):
+    reply = marigold.post("/v1/search", {"query": "first class train", "k": 3}).json()
+    best = reply["hits"][0]
+    assert best["source"] == "handbook/travel.html"
+    assert best["title"] == "Travel policy"
+    assert "first class" in best["text"]
+    assert best["scores"]["dense"] is not None and best["scores"]["fused"] is not None
+    text = marigold.get(f"/v1/documents/{best['document_id']}/text").json()["text"].encode()
+    assert text[best["span"]["begin"]:best["span"]["end"]].decode() == best["text"]
+
+
+def test_table_rows_and_records_keep_their_header(marigold):
+    best = marigold.post("/v1/search", {"query": "How many seats does Cirrus have?", "k": 1}).json()["hits"][0]
+    assert best["source"] == "rooms.csv" and "Cirrus" in best["text"] and "seats" in best["text"]
+
+
+def test_opea_microservices_speak_their_own_wire(marigold):
+    embedded = marigold.post("/v1/embeddings", {"input": "hotel limit in Lisbon"}).json()["data"][0]["embedding"]
+    found = marigold.post("/v1/retrieval", {"text": "hotel limit in Lisbon", "embedding": embedded, "k": 2}).json()
+    assert found["initial_query"] == "hotel limit in Lisbon"
+    assert len(found["retrieved_docs"]) == len(found["metadata"]) == 2
+    assert "Lisbon" in found["retrieved_docs"][0]["text"]
+    ranked = marigold.post("/v1/reranking", {"initial_query": "hotel limit in Lisbon", "top_n": 1,
+                                             "retrieved_docs": found["retrieved_docs"]}).json()
+    assert ranked["query"] == "hotel limit in Lisbon" and len(ranked["documents"]) == 1
+    openai_style = marigold.post("/v1/retrieval", {"input": "hotel limit in Lisbon", "embedding": embedded}).json()
+    assert "Lisbon" in openai_style["retrieved_docs"][0]["text"]
+    tei = marigold.post("/rerank", {"query": "hotels", "texts": ["a train", "a hotel in Lisbon"]}).json()
+    assert tei[0]["index"] == 1
+
+
+def test_request_id_travels(marigold):
+    reply = marigold.post("/query", {"query": QUESTION}, headers={"X-Request-Id": "mine-1"})
+    assert reply.headers["X-Request-Id"] == "mine-1"
+    logged = [event for event in marigold.events() if event.get("request_id") == "mine-1"]
+    assert {"query_received", "query_success"} <= {event["event"] for event in logged}
+    assert QUESTION not in json.dumps(logged)
+
+
+def test_metrics_have_the_names_of_the_guides(marigold):
+    marigold.post("/query", {"query": QUESTION})
+    text = marigold.get("/metrics").text
+    for name in ("rag_queries_total", "rag_latency_seconds_bucket", "rag_cache_hit_rate", "rag_errors_total"):
+        assert name in text
+    for stage in ("embedding", "retrieval", "generation", "total"):
+        assert f'stage="{stage}"' in text
