@@ -27,7 +27,9 @@ std::string option(const flow::ServiceSpec& spec, const std::string& key) {
 }
 
 const flow::ServiceSpec* find_own(const flow::FlowSpec& spec, ServiceKind kind) {
-  const auto own = [kind](const flow::ServiceSpec& one) { return one.kind == kind && one.url.empty(); };
+  const auto own = [kind](const flow::ServiceSpec& one) {
+    return one.kind == kind && one.url.empty();
+  };
   const auto found = std::ranges::find_if(spec.services, own);
   return found == spec.services.end() ? nullptr : &*found;
 }
@@ -44,11 +46,14 @@ base::Result<std::unique_ptr<Assembly>> Assembly::create(const UpSettings& setti
 }
 
 base::Result<void> Assembly::build(const UpSettings& settings) {
-  OPALINE_TRY(flow::FlowSpec spec, settings.flow.empty() ? flow::built_in_flow() : flow::load_flow(settings.flow));
+  OPALINE_TRY(flow::FlowSpec spec,
+              settings.flow.empty() ? flow::built_in_flow() : flow::load_flow(settings.flow));
   OPALINE_TRY(gateway_settings_, settings.listen.gateway());
   OPALINE_TRY_DO(build_models(settings, spec));
-  if (find_own(spec, ServiceKind::retrieval) != nullptr || find_own(spec, ServiceKind::dataprep) != nullptr) {
-    OPALINE_TRY(library_, Library::create({.data = settings.places.data_folder(), .private_links = settings.private_links},
+  if (find_own(spec, ServiceKind::retrieval) != nullptr ||
+      find_own(spec, ServiceKind::dataprep) != nullptr) {
+    OPALINE_TRY(library_, Library::create({.data = settings.places.data_folder(),
+                                           .private_links = settings.private_links},
                                           *models_->embedding(), client_, metrics_));
     services_.retrieval = &library_->retrieval();
     services_.dataprep = &library_->dataprep();
@@ -59,29 +64,33 @@ base::Result<void> Assembly::build(const UpSettings& settings) {
   for (std::size_t i = 0; i < spec.services.size(); ++i) {
     OPALINE_TRY(contract::Service * service, build_service(spec.services[i]));
     if (i < spec.graph.size()) steps.push_back(service);
-    if (spec.services[i].url.empty() && spec.services[i].port) own_ports.emplace_back(spec.services[i], service);
+    if (spec.services[i].url.empty() && spec.services[i].port)
+      own_ports.emplace_back(spec.services[i], service);
   }
   if (services_.embedding == nullptr) services_.embedding = models_->embedding();
   if (services_.reranking == nullptr) services_.reranking = models_->reranking();
   OPALINE_TRY(runner_, flow::Runner::create(std::move(spec), std::move(steps)));
   OPALINE_TRY_DO(build_gateway());
   OPALINE_TRY_DO(listen(settings));
-  for (const auto& [own, service] : own_ports) OPALINE_TRY_DO(listen_for_service(settings, own, *service));
+  for (const auto& [own, service] : own_ports)
+    OPALINE_TRY_DO(listen_for_service(settings, own, *service));
   return {};
 }
 
 base::Result<void> Assembly::build_models(const UpSettings& settings, const flow::FlowSpec& spec) {
   const flow::ServiceSpec* llm = find_own(spec, ServiceKind::llm);
-  const std::string llm_named = llm != nullptr && !option(*llm, "model").empty() ? option(*llm, "model") : settings.llm_model;
+  const std::string llm_named =
+      llm != nullptr && !option(*llm, "model").empty() ? option(*llm, "model") : settings.llm_model;
   const std::string mode = llm == nullptr ? "" : option(*llm, "mode");
   answer_ = settings.answer;
   if (answer_ == AnswerMode::automatic && mode == "generate") answer_ = AnswerMode::generate;
   if (answer_ == AnswerMode::automatic && mode == "extract") answer_ = AnswerMode::extract;
   if (answer_ == AnswerMode::automatic) {
     // A remote llm step writes answers; our own does so only when a model was chosen for it.
-    const bool remote = llm == nullptr && std::ranges::any_of(spec.services, [](const flow::ServiceSpec& one) {
-                          return one.kind == ServiceKind::llm;
-                        });
+    const bool remote =
+        llm == nullptr && std::ranges::any_of(spec.services, [](const flow::ServiceSpec& one) {
+          return one.kind == ServiceKind::llm;
+        });
     const bool alone = llm != nullptr && find_own(spec, ServiceKind::retrieval) == nullptr;
     answer_ = remote || alone || !llm_named.empty() ? AnswerMode::generate : AnswerMode::extract;
   }
@@ -94,10 +103,12 @@ base::Result<void> Assembly::build_models(const UpSettings& settings, const flow
   if (encodes) {
     const flow::ServiceSpec* embedding = find_own(spec, ServiceKind::embedding);
     const std::string named = embedding == nullptr ? "" : option(*embedding, "model");
-    OPALINE_TRY(children.embedding_model, library.resolve(named.empty() ? settings.embedding_model : named));
+    OPALINE_TRY(children.embedding_model,
+                library.resolve(named.empty() ? settings.embedding_model : named));
   }
   if (llm != nullptr && answer_ == AnswerMode::generate) {
-    OPALINE_TRY(children.llm_model, library.resolve(llm_named.empty() ? "gemma-3-270m" : llm_named));
+    OPALINE_TRY(children.llm_model,
+                library.resolve(llm_named.empty() ? "gemma-3-270m" : llm_named));
   }
   OPALINE_TRY(sockets_, RuntimeFolder::create());
   children.sockets = sockets_->path();
@@ -112,14 +123,15 @@ contract::Service& Assembly::keep(std::unique_ptr<contract::Service> service) {
 
 base::Result<contract::Service*> Assembly::build_remote(const flow::ServiceSpec& spec) {
   OPALINE_TRY(auto endpoint, http::Endpoint::parse(spec.url));
-  OPALINE_TRY(auto remote, services::RemoteService::create({.kind = spec.kind,
-                                                            .endpoint = std::move(endpoint),
-                                                            .path = spec.endpoint,
-                                                            .model = option(spec, "model"),
-                                                            .api_key = option(spec, "api_key"),
-                                                            .peer = services::RemoteSettings::Peer::foreign,
-                                                            .label = ""},
-                                                           client_));
+  OPALINE_TRY(auto remote,
+              services::RemoteService::create({.kind = spec.kind,
+                                               .endpoint = std::move(endpoint),
+                                               .path = spec.endpoint,
+                                               .model = option(spec, "model"),
+                                               .api_key = option(spec, "api_key"),
+                                               .peer = services::RemoteSettings::Peer::foreign,
+                                               .label = ""},
+                                              client_));
   return &keep(std::move(remote));
 }
 
@@ -134,7 +146,8 @@ base::Result<contract::Service*> Assembly::build_llm(const flow::ServiceSpec& sp
   services::AnsweringSettings answering;
   answering.mode = answer_ == AnswerMode::extract ? services::AnsweringSettings::Mode::extract
                                                   : services::AnsweringSettings::Mode::generate;
-  OPALINE_TRY(auto service, services::AnsweringService::create(std::move(answering), *models_->embedding(), model));
+  OPALINE_TRY(auto service, services::AnsweringService::create(std::move(answering),
+                                                               *models_->embedding(), model));
   return &keep(std::move(service));
 }
 
@@ -169,15 +182,17 @@ base::Result<contract::Service*> Assembly::build_service(const flow::ServiceSpec
 base::Result<void> Assembly::build_gateway() {
   if (library_) gateway_settings_.answer_sources = 5;
   gateway_settings_.answer_mode = answer_ == AnswerMode::extract ? "extract" : "generate";
-  OPALINE_TRY(gateway_, gateway::Gateway::create(
-                            gateway_settings_,
-                            gateway::Collaborators{.runner = *runner_,
-                                                   .services = services_,
-                                                   .metrics = metrics_,
-                                                   .metrics_text = [this] { return operations::prometheus_text(metrics_); },
-                                                   .readiness = [this] { return parts(); },
-                                                   .models = [this] { return model_cards(); },
-                                                   .console = embedded_console()}));
+  OPALINE_TRY(gateway_,
+              gateway::Gateway::create(
+                  gateway_settings_,
+                  gateway::Collaborators{
+                      .runner = *runner_,
+                      .services = services_,
+                      .metrics = metrics_,
+                      .metrics_text = [this] { return operations::prometheus_text(metrics_); },
+                      .readiness = [this] { return parts(); },
+                      .models = [this] { return model_cards(); },
+                      .console = embedded_console()}));
   return {};
 }
 
@@ -186,20 +201,24 @@ base::Result<void> Assembly::listen(const UpSettings& settings) {
   http::ServerSettings server = server_settings(settings.listen, spec.host, spec.port);
   gateway_->install(server);
   host_ = server.host;
-  OPALINE_TRY(server_, http::Server::create(std::move(server), gateway_->request_handler(), metrics_));
+  OPALINE_TRY(server_,
+              http::Server::create(std::move(server), gateway_->request_handler(), metrics_));
   return {};
 }
 
-base::Result<void> Assembly::listen_for_service(const UpSettings& settings, const flow::ServiceSpec& spec,
+base::Result<void> Assembly::listen_for_service(const UpSettings& settings,
+                                                const flow::ServiceSpec& spec,
                                                 contract::Service& service) {
-  OPALINE_TRY(auto own, gateway::MicroserviceGateway::create(gateway_settings_, {{service, spec.endpoint}}, metrics_,
-                                                             [this] { return operations::prometheus_text(metrics_); }));
+  OPALINE_TRY(auto own, gateway::MicroserviceGateway::create(
+                            gateway_settings_, {{service, spec.endpoint}}, metrics_,
+                            [this] { return operations::prometheus_text(metrics_); }));
   http::ServerSettings server;
   server.host = settings.listen.host.value_or(spec.host);
   server.port = *spec.port;
   server.threads = 1;
   own->install(server);
-  OPALINE_TRY(auto listener, http::Server::create(std::move(server), own->request_handler(), metrics_));
+  OPALINE_TRY(auto listener,
+              http::Server::create(std::move(server), own->request_handler(), metrics_));
   service_gateways_.push_back(std::move(own));
   service_servers_.push_back(std::move(listener));
   return {};
@@ -225,7 +244,8 @@ std::vector<gateway::Part> Assembly::parts() const {
     if (service != nullptr) all.push_back({std::move(name), service->health()});
   };
   const flow::FlowSpec& spec = runner_->spec();
-  for (std::size_t i = 0; i < spec.graph.size(); ++i) add(spec.graph.name(i), runner_->services()[i]);
+  for (std::size_t i = 0; i < spec.graph.size(); ++i)
+    add(spec.graph.name(i), runner_->services()[i]);
   add("embedding model", models_->embedding());
   add("language model", models_->llm());
   if (library_) add("ingestion", &library_->dataprep());
@@ -241,10 +261,13 @@ bool Assembly::ready() const {
 std::vector<gateway::ModelCard> Assembly::model_cards() const {
   std::vector<gateway::ModelCard> cards;
   if (models_->embedding() != nullptr) {
-    cards.push_back({.id = "all-minilm-l6-v2", .kind = "embedding", .description = "Vectors of texts"});
+    cards.push_back(
+        {.id = "all-minilm-l6-v2", .kind = "embedding", .description = "Vectors of texts"});
   }
   if (services_.llm != nullptr) {
-    cards.push_back({.id = "llm", .kind = "llm", .description = "The language model itself, without documents"});
+    cards.push_back({.id = "llm",
+                     .kind = "llm",
+                     .description = "The language model itself, without documents"});
   }
   return cards;
 }

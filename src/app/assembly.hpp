@@ -20,12 +20,13 @@
 
 namespace opaline::app {
 
-/// The platform as `opaline up` runs it, built bottom-up: store, model processes, services, flow, gateway, listeners.
-/// Members stand in that order, so that destruction is the reverse.
+/// The platform as `opaline up` runs it, built bottom-up: store, model processes, services, flow,
+/// gateway, listeners. Members stand in that order, so that destruction is the reverse.
 class Assembly {
  public:
   /// Builds everything and listens; nothing is accepted before start(). Models load behind.
-  /// @error a sentence for whatever is wrong: the flow file, a missing model, a folder in use, a busy port.
+  /// @error a sentence for whatever is wrong: the flow file, a missing model, a folder in use, a
+  /// busy port.
   [[nodiscard]] static base::Result<std::unique_ptr<Assembly>> create(const UpSettings& settings);
   ~Assembly();
 
@@ -52,7 +53,8 @@ class Assembly {
   base::Result<contract::Service*> build_remote(const flow::ServiceSpec& spec);
   base::Result<void> build_gateway();
   base::Result<void> listen(const UpSettings& settings);
-  base::Result<void> listen_for_service(const UpSettings& settings, const flow::ServiceSpec& spec, contract::Service& service);
+  base::Result<void> listen_for_service(const UpSettings& settings, const flow::ServiceSpec& spec,
+                                        contract::Service& service);
   [[nodiscard]] std::vector<gateway::ModelCard> model_cards() const;
   contract::Service& keep(std::unique_ptr<contract::Service> service);
 
@@ -63,7 +65,7 @@ class Assembly {
   std::string host_;
   std::unique_ptr<RuntimeFolder> sockets_;
   std::unique_ptr<ModelChildren> models_;
-  std::unique_ptr<Library> library_;          // Null when the flow retrieves elsewhere or not at all.
+  std::unique_ptr<Library> library_;  // Null when the flow retrieves elsewhere or not at all.
   std::vector<std::unique_ptr<contract::Service>> made_;
   gateway::Services services_;
   std::unique_ptr<flow::Runner> runner_;

@@ -12,10 +12,12 @@ inline constexpr int kDone = 0;
 inline constexpr int kFailed = 1;
 inline constexpr int kMisused = 2;
 
-/// What the chosen subcommand will do once the whole line is read; set by the subcommand's callback.
+/// What the chosen subcommand will do once the whole line is read; set by the subcommand's
+/// callback.
 using Action = std::function<int()>;
 
-/// Each adds its subcommand to `program`; choosing it sets `action`. One file a command in app/commands/.
+/// Each adds its subcommand to `program`; choosing it sets `action`. One file a command in
+/// app/commands/.
 void add_up(CLI::App& program, Action& action);
 void add_serve(CLI::App& program, Action& action);
 void add_ingest(CLI::App& program, Action& action);

@@ -22,8 +22,10 @@ int run_command_line(int argc, char** argv) {
   program.set_version_flag("--version", std::string(kVersion));
   program.require_subcommand(1);
   program.footer(
-      "Every command explains itself: opaline COMMAND --help. Exit codes: 0 done, 1 failed, 2 wrong usage.\n"
-      "Environment: OPALINE_DATA (data folder), OPALINE_SERVER (URL), OPALINE_KEY (API key), OPALINE_MODELS (model folder).");
+      "Every command explains itself: opaline COMMAND --help. Exit codes: 0 done, 1 failed, 2 "
+      "wrong usage.\n"
+      "Environment: OPALINE_DATA (data folder), OPALINE_SERVER (URL), OPALINE_KEY (API key), "
+      "OPALINE_MODELS (model folder).");
 
   Action action;
   add_up(program, action);

@@ -14,20 +14,24 @@ namespace {
 namespace fs = std::filesystem;
 using base::ErrorCode;
 
-/// What a folder is searched for; a file that is named itself is always sent, and the server tells what it is.
-constexpr std::array kExtensions = {".html", ".htm",  ".xhtml", ".md",  ".markdown", ".txt", ".text", ".rst",
-                                    ".pdf",  ".docx", ".csv",   ".tsv", ".json",     ".jsonl", ".ndjson"};
+/// What a folder is searched for; a file that is named itself is always sent, and the server tells
+/// what it is.
+constexpr std::array kExtensions = {".html", ".htm",  ".xhtml", ".md",    ".markdown",
+                                    ".txt",  ".text", ".rst",   ".pdf",   ".docx",
+                                    ".csv",  ".tsv",  ".json",  ".jsonl", ".ndjson"};
 
 bool readable_kind(const fs::path& file) {
   std::string extension = file.extension().string();
-  std::ranges::transform(extension, extension.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::ranges::transform(extension, extension.begin(),
+                         [](unsigned char c) { return std::tolower(c); });
   return std::ranges::find(kExtensions, extension) != kExtensions.end();
 }
 
 base::Result<void> select_folder(const fs::path& folder, DocumentSelection& selection) {
   std::error_code error;
   const fs::path base = fs::weakly_canonical(folder, error).parent_path();
-  auto walk = fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied, error);
+  auto walk = fs::recursive_directory_iterator(
+      folder, fs::directory_options::skip_permission_denied, error);
   for (; !error && walk != fs::recursive_directory_iterator(); walk.increment(error)) {
     const bool hidden = walk->path().filename().string().starts_with(".");
     if (walk->is_directory(error)) {
@@ -39,11 +43,14 @@ base::Result<void> select_folder(const fs::path& folder, DocumentSelection& sele
       ++selection.passed_over;
       continue;
     }
-    const fs::path whole = fs::weakly_canonical(walk->path().parent_path(), error) / walk->path().filename();
-    selection.files.push_back({walk->path(), whole.lexically_relative(base).generic_string(), walk->file_size(error)});
+    const fs::path whole =
+        fs::weakly_canonical(walk->path().parent_path(), error) / walk->path().filename();
+    selection.files.push_back(
+        {walk->path(), whole.lexically_relative(base).generic_string(), walk->file_size(error)});
   }
   if (error) {
-    return base::fail(ErrorCode::not_found, fmt::format("cannot read the folder {}: {}", folder.string(), error.message()));
+    return base::fail(ErrorCode::not_found, fmt::format("cannot read the folder {}: {}",
+                                                        folder.string(), error.message()));
   }
   return {};
 }
@@ -56,7 +63,8 @@ base::Result<void> select_place(const std::string& place, DocumentSelection& sel
   std::error_code error;
   if (fs::is_directory(place, error)) return select_folder(place, selection);
   if (fs::is_regular_file(place, error)) {
-    selection.files.push_back({place, fs::path(place).filename().string(), fs::file_size(place, error)});
+    selection.files.push_back(
+        {place, fs::path(place).filename().string(), fs::file_size(place, error)});
     return {};
   }
   ::glob_t found{};
@@ -84,7 +92,8 @@ base::Result<DocumentSelection> select_documents(const std::vector<std::string>&
 base::Result<std::string> read_file(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   std::string bytes(std::istreambuf_iterator<char>(in), {});
-  if (!in && !in.eof()) return base::fail(ErrorCode::not_found, fmt::format("cannot read {}", file.string()));
+  if (!in && !in.eof())
+    return base::fail(ErrorCode::not_found, fmt::format("cannot read {}", file.string()));
   return bytes;
 }
 

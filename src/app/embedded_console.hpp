@@ -11,9 +11,9 @@ namespace opaline::app {
 
 /// A file of console/dist as the build put it into the binary.
 struct EmbeddedFile {
-  std::string_view path;          ///< "/index.html".
+  std::string_view path;  ///< "/index.html".
   std::string_view content_type;
-  std::string_view etag;          ///< With its quotes.
+  std::string_view etag;  ///< With its quotes.
   const unsigned char* bytes;
   std::size_t size;
 };

@@ -18,11 +18,14 @@ std::size_t cores() { return std::max(std::thread::hardware_concurrency(), 2U); 
 Library::Library() : pool_(cores() + 2) {}
 Library::~Library() { stop(); }
 
-base::Result<std::unique_ptr<Library>> Library::create(const Settings& settings, contract::Service& embedding,
-                                                       http::Client& client, base::MetricRegistry& metrics) {
+base::Result<std::unique_ptr<Library>> Library::create(const Settings& settings,
+                                                       contract::Service& embedding,
+                                                       http::Client& client,
+                                                       base::MetricRegistry& metrics) {
   std::unique_ptr<Library> made(new Library);
   OPALINE_TRY(made->store_, store::Store::open(settings.data));
-  made->retrieval_ = std::make_unique<services::RetrievalService>(*made->store_, embedding, made->pool_);
+  made->retrieval_ =
+      std::make_unique<services::RetrievalService>(*made->store_, embedding, made->pool_);
   services::dataprep::DataprepSettings dataprep;
   dataprep.parsers = cores();
   if (settings.private_links) {

@@ -27,9 +27,12 @@ class Library {
     bool private_links = false;
   };
 
-  /// `embedding`, `client` and `metrics` must outlive it. @error of Store::open; unfinished jobs resume.
-  [[nodiscard]] static base::Result<std::unique_ptr<Library>> create(const Settings& settings, contract::Service& embedding,
-                                                                     http::Client& client, base::MetricRegistry& metrics);
+  /// `embedding`, `client` and `metrics` must outlive it. @error of Store::open; unfinished jobs
+  /// resume.
+  [[nodiscard]] static base::Result<std::unique_ptr<Library>> create(const Settings& settings,
+                                                                     contract::Service& embedding,
+                                                                     http::Client& client,
+                                                                     base::MetricRegistry& metrics);
   ~Library();
   /// Ends ingestion; what is not finished resumes after the next start. Idempotent.
   void stop();

@@ -11,8 +11,8 @@
 
 namespace opaline::app {
 
-/// The model processes of this platform: `opaline serve …` on Unix sockets, supervised. Started by create(), loading while
-/// the listener is open already; stopped by stop().
+/// The model processes of this platform: `opaline serve …` on Unix sockets, supervised. Started by
+/// create(), loading while the listener is open already; stopped by stop().
 class ModelChildren {
  public:
   struct Settings {
@@ -23,7 +23,8 @@ class ModelChildren {
   };
 
   /// `client` must outlive it.
-  [[nodiscard]] static base::Result<std::unique_ptr<ModelChildren>> create(const Settings& settings, http::Client& client);
+  [[nodiscard]] static base::Result<std::unique_ptr<ModelChildren>> create(const Settings& settings,
+                                                                           http::Client& client);
   void stop();
 
   /// Null when there is no such model.

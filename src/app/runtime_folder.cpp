@@ -15,8 +15,8 @@ base::Result<std::unique_ptr<RuntimeFolder>> RuntimeFolder::create() {
   std::string name = ((error ? fs::path("/tmp") : temporary) / "opaline-XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr) {
     return base::fail(base::ErrorCode::failed_precondition,
-                      fmt::format("cannot make a folder for sockets in {}: {}", fs::path(name).parent_path().string(),
-                                  std::strerror(errno)));
+                      fmt::format("cannot make a folder for sockets in {}: {}",
+                                  fs::path(name).parent_path().string(), std::strerror(errno)));
   }
   return std::unique_ptr<RuntimeFolder>(new RuntimeFolder(name));
 }

@@ -7,8 +7,8 @@
 
 namespace opaline::app {
 
-/// A folder for the sockets of child processes, readable by us alone, removed with the object. It lies in the system's
-/// temporary folder because the path of a Unix socket is limited to 107 bytes.
+/// A folder for the sockets of child processes, readable by us alone, removed with the object. It
+/// lies in the system's temporary folder because the path of a Unix socket is limited to 107 bytes.
 class RuntimeFolder {
  public:
   /// @error failed_precondition: it cannot be made.

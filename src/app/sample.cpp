@@ -26,7 +26,8 @@ base::Task<base::Result<std::size_t>> ingest(contract::Service& dataprep, std::s
 base::Task<int> run(contract::Service* dataprep, std::string folder) {
   const auto count = co_await ingest(*dataprep, folder);
   if (!count) {
-    base::log(base::LogLevel::warning, "sample_failed", {{"folder", folder}, {"error", count.error().message}});
+    base::log(base::LogLevel::warning, "sample_failed",
+              {{"folder", folder}, {"error", count.error().message}});
     co_return kFailed;
   }
   base::log(base::LogLevel::info, "sample_queued", {{"folder", folder}, {"documents", *count}});
@@ -35,6 +36,8 @@ base::Task<int> run(contract::Service* dataprep, std::string folder) {
 
 }  // namespace
 
-void ingest_sample(contract::Service& dataprep, const std::string& folder) { run_task(run(&dataprep, folder)); }
+void ingest_sample(contract::Service& dataprep, const std::string& folder) {
+  run_task(run(&dataprep, folder));
+}
 
 }  // namespace opaline::app

@@ -18,7 +18,9 @@ namespace json = boost::json;
 using base::ErrorCode;
 
 void ServerOptions::add_to(CLI::App& command) {
-  command.add_option("--server", url, "URL of the server")->envname("OPALINE_SERVER")->capture_default_str();
+  command.add_option("--server", url, "URL of the server")
+      ->envname("OPALINE_SERVER")
+      ->capture_default_str();
   command.add_option("--key", key, "API key, when the server asks for one")->envname("OPALINE_KEY");
   command.add_option("--timeout", timeout, "Seconds one call may take")
       ->capture_default_str()
@@ -28,8 +30,8 @@ void ServerOptions::add_to(CLI::App& command) {
 ServerConnection::ServerConnection(const ServerOptions& options)
     : url_(options.url), key_(options.key), timeout_(options.timeout) {}
 
-http::ClientRequest ServerConnection::request(std::string method, std::string path, std::string body,
-                                              std::string content_type) const {
+http::ClientRequest ServerConnection::request(std::string method, std::string path,
+                                              std::string body, std::string content_type) const {
   http::ClientRequest request;
   request.idempotent = method == "GET";
   request.method = std::move(method);
@@ -49,7 +51,8 @@ base::Context ServerConnection::context() const {
 base::Error ServerConnection::explained(base::Error error) const {
   if (error.code == ErrorCode::unavailable) {
     error.message = fmt::format(
-        "no server answers at {}. Start one with 'opaline up', or name another with --server", url_);
+        "no server answers at {}. Start one with 'opaline up', or name another with --server",
+        url_);
   }
   return error;
 }
@@ -62,7 +65,8 @@ base::Error server_error(unsigned status, std::string_view body) {
   boost::system::error_code broken;
   const json::value value = json::parse(body, broken);
   if (!broken) {
-    if (const json::value* error = member_of(value, "error")) message = text_of(*error, "message", message);
+    if (const json::value* error = member_of(value, "error"))
+      message = text_of(*error, "message", message);
     message = text_of(value, "detail", message);
   }
   if (status == 401) message += ". Give a key with --key or OPALINE_KEY";
@@ -71,7 +75,8 @@ base::Error server_error(unsigned status, std::string_view body) {
 
 }  // namespace
 
-base::Task<base::Result<json::value>> ServerConnection::call(std::string method, std::string path, std::string body,
+base::Task<base::Result<json::value>> ServerConnection::call(std::string method, std::string path,
+                                                             std::string body,
                                                              std::string content_type) {
   OPALINE_CO_TRY(auto endpoint, http::Endpoint::parse(url_));
   auto sent = request(std::move(method), std::move(path), std::move(body), std::move(content_type));
@@ -82,13 +87,14 @@ base::Task<base::Result<json::value>> ServerConnection::call(std::string method,
   boost::system::error_code broken;
   json::value value = json::parse(reply->body, broken);
   if (broken) {
-    co_return base::fail(ErrorCode::internal, fmt::format("{} did not answer with JSON; is it Opaline?", url_));
+    co_return base::fail(ErrorCode::internal,
+                         fmt::format("{} did not answer with JSON; is it Opaline?", url_));
   }
   co_return value;
 }
 
-base::Task<base::Result<void>> ServerConnection::stream(std::string path, std::string body,
-                                                        std::function<bool(std::string_view)> on_event) {
+base::Task<base::Result<void>> ServerConnection::stream(
+    std::string path, std::string body, std::function<bool(std::string_view)> on_event) {
   OPALINE_CO_TRY(auto endpoint, http::Endpoint::parse(url_));
   auto sent = request("POST", std::move(path), std::move(body), "application/json");
   auto opened = co_await client_.open(std::move(endpoint), std::move(sent), context());

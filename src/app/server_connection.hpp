@@ -14,7 +14,8 @@
 
 namespace opaline::app {
 
-/// Where the commands that talk to a server find it: --server and --key, or OPALINE_SERVER and OPALINE_KEY.
+/// Where the commands that talk to a server find it: --server and --key, or OPALINE_SERVER and
+/// OPALINE_KEY.
 struct ServerOptions {
   std::string url = "http://127.0.0.1:8080";
   std::string key;
@@ -29,10 +30,13 @@ class ServerConnection {
  public:
   explicit ServerConnection(const ServerOptions& options);
 
-  /// One call; a reply of 2xx as JSON (null for an empty body), any other as the server's own error.
-  base::Task<base::Result<boost::json::value>> call(std::string method, std::string path, std::string body,
+  /// One call; a reply of 2xx as JSON (null for an empty body), any other as the server's own
+  /// error.
+  base::Task<base::Result<boost::json::value>> call(std::string method, std::string path,
+                                                    std::string body,
                                                     std::string content_type = "application/json");
-  /// A call whose reply is server-sent events; `on_event` gets the data of each until it returns false.
+  /// A call whose reply is server-sent events; `on_event` gets the data of each until it returns
+  /// false.
   base::Task<base::Result<void>> stream(std::string path, std::string body,
                                         std::function<bool(std::string_view data)> on_event);
 
@@ -56,9 +60,13 @@ int run_task(base::Task<int> task);
 /// `text` percent-encoded for a path segment or a query value.
 [[nodiscard]] std::string url_encoded(std::string_view text);
 
-/// A member of a JSON object as text, number or flag; the fallback when it is missing or of another type.
-[[nodiscard]] std::string text_of(const boost::json::value& object, std::string_view key, std::string_view fallback = "");
-[[nodiscard]] double number_of(const boost::json::value& object, std::string_view key, double fallback = 0);
-[[nodiscard]] const boost::json::value* member_of(const boost::json::value& object, std::string_view key);
+/// A member of a JSON object as text, number or flag; the fallback when it is missing or of another
+/// type.
+[[nodiscard]] std::string text_of(const boost::json::value& object, std::string_view key,
+                                  std::string_view fallback = "");
+[[nodiscard]] double number_of(const boost::json::value& object, std::string_view key,
+                               double fallback = 0);
+[[nodiscard]] const boost::json::value* member_of(const boost::json::value& object,
+                                                  std::string_view key);
 
 }  // namespace opaline::app

@@ -32,17 +32,20 @@ class Host : public ServiceHost {
   [[nodiscard]] std::string url() const override { return url_; }
 
  protected:
-  base::Result<void> listen(const ServeSettings& settings, ServiceKind kind, std::vector<gateway::HostedService> hosted) {
+  base::Result<void> listen(const ServeSettings& settings, ServiceKind kind,
+                            std::vector<gateway::HostedService> hosted) {
     OPALINE_TRY(auto limits, settings.listen.gateway());
-    OPALINE_TRY(gateway_, gateway::MicroserviceGateway::create(std::move(limits), hosted, metrics_, [this] {
+    OPALINE_TRY(gateway_,
+                gateway::MicroserviceGateway::create(std::move(limits), hosted, metrics_, [this] {
                   return operations::prometheus_text(metrics_);
                 }));
-    http::ServerSettings server =
-        server_settings(settings.listen, "127.0.0.1", static_cast<std::uint16_t>(contract::default_port(kind)));
+    http::ServerSettings server = server_settings(
+        settings.listen, "127.0.0.1", static_cast<std::uint16_t>(contract::default_port(kind)));
     server.unix_socket = settings.socket;
     gateway_->install(server);
     const std::string host = server.host;
-    OPALINE_TRY(server_, http::Server::create(std::move(server), gateway_->request_handler(), metrics_));
+    OPALINE_TRY(server_,
+                http::Server::create(std::move(server), gateway_->request_handler(), metrics_));
     url_ = settings.socket.empty() ? url_of(host, server_->port()) : "unix:" + settings.socket;
     return {};
   }
@@ -58,15 +61,19 @@ class Host : public ServiceHost {
 /// Embedding and reranking: one encoder serves both.
 class EncoderHost final : public Host {
  public:
-  static base::Result<std::unique_ptr<ServiceHost>> create(const ServeSettings& settings, ServiceKind kind) {
+  static base::Result<std::unique_ptr<ServiceHost>> create(const ServeSettings& settings,
+                                                           ServiceKind kind) {
     auto host = std::make_unique<EncoderHost>();
     const engine::ModelLibrary library(settings.places.model_folder());
-    OPALINE_TRY(auto model, library.resolve(settings.model.empty() ? "all-minilm-l6-v2" : settings.model));
+    OPALINE_TRY(auto model,
+                library.resolve(settings.model.empty() ? "all-minilm-l6-v2" : settings.model));
     OPALINE_TRY(host->backend_, engine::Backend::create());
-    OPALINE_TRY(host->encoder_, engine::Encoder::create(*host->backend_, {.model = std::move(model)}));
+    OPALINE_TRY(host->encoder_,
+                engine::Encoder::create(*host->backend_, {.model = std::move(model)}));
     host->embedding_ = std::make_unique<services::EmbeddingService>(*host->encoder_);
     host->reranking_ = std::make_unique<services::RerankingService>(*host->encoder_, host->pool_);
-    OPALINE_TRY_DO(host->listen(settings, kind, {{*host->embedding_, ""}, {*host->reranking_, ""}}));
+    OPALINE_TRY_DO(
+        host->listen(settings, kind, {{*host->embedding_, ""}, {*host->reranking_, ""}}));
     return host;
   }
 
@@ -83,9 +90,11 @@ class GeneratorHost final : public Host {
   static base::Result<std::unique_ptr<ServiceHost>> create(const ServeSettings& settings) {
     auto host = std::make_unique<GeneratorHost>();
     const engine::ModelLibrary library(settings.places.model_folder());
-    OPALINE_TRY(auto model, library.resolve(settings.model.empty() ? "gemma-3-270m" : settings.model));
+    OPALINE_TRY(auto model,
+                library.resolve(settings.model.empty() ? "gemma-3-270m" : settings.model));
     OPALINE_TRY(host->backend_, engine::Backend::create());
-    OPALINE_TRY(host->generator_, engine::Generator::create(*host->backend_, {.model = std::move(model)}));
+    OPALINE_TRY(host->generator_,
+                engine::Generator::create(*host->backend_, {.model = std::move(model)}));
     host->llm_ = std::make_unique<services::LlmService>(*host->generator_);
     OPALINE_TRY_DO(host->listen(settings, ServiceKind::llm, {{*host->llm_, ""}}));
     return host;
@@ -100,19 +109,23 @@ class GeneratorHost final : public Host {
 /// Retrieval and ingestion over one data folder, with an embedding model in a child process.
 class LibraryHost final : public Host {
  public:
-  static base::Result<std::unique_ptr<ServiceHost>> create(const ServeSettings& settings, ServiceKind kind) {
+  static base::Result<std::unique_ptr<ServiceHost>> create(const ServeSettings& settings,
+                                                           ServiceKind kind) {
     auto host = std::make_unique<LibraryHost>();
     const engine::ModelLibrary models(settings.places.model_folder());
-    OPALINE_TRY(auto model, models.resolve(settings.model.empty() ? "all-minilm-l6-v2" : settings.model));
+    OPALINE_TRY(auto model,
+                models.resolve(settings.model.empty() ? "all-minilm-l6-v2" : settings.model));
     OPALINE_TRY(host->sockets_, RuntimeFolder::create());
     OPALINE_TRY(host->models_, ModelChildren::create({.sockets = host->sockets_->path(),
                                                       .embedding_model = std::move(model),
                                                       .llm_model = {},
                                                       .log_level = settings.listen.log_level},
                                                      host->client_));
-    OPALINE_TRY(host->library_, Library::create({.data = settings.places.data_folder()}, *host->models_->embedding(),
-                                                host->client_, host->metrics_));
-    OPALINE_TRY_DO(host->listen(settings, kind, {{host->library_->retrieval(), ""}, {host->library_->dataprep(), ""}}));
+    OPALINE_TRY(host->library_,
+                Library::create({.data = settings.places.data_folder()},
+                                *host->models_->embedding(), host->client_, host->metrics_));
+    OPALINE_TRY_DO(host->listen(
+        settings, kind, {{host->library_->retrieval(), ""}, {host->library_->dataprep(), ""}}));
     return host;
   }
 
@@ -133,7 +146,9 @@ class LibraryHost final : public Host {
 
 base::Result<std::unique_ptr<ServiceHost>> ServiceHost::create(const ServeSettings& settings) {
   const auto kind = contract::service_kind(settings.service);
-  if (!kind) return base::fail(base::ErrorCode::invalid_argument, fmt::format("there is no service '{}'", settings.service));
+  if (!kind)
+    return base::fail(base::ErrorCode::invalid_argument,
+                      fmt::format("there is no service '{}'", settings.service));
   switch (*kind) {
     case ServiceKind::embedding:
     case ServiceKind::reranking: return EncoderHost::create(settings, *kind);

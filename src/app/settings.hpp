@@ -35,8 +35,8 @@ struct ListenOptions {
   std::optional<std::string> host;
   std::optional<std::uint16_t> port;
   std::size_t threads = 0;
-  std::vector<std::string> keys;     ///< "NAME=REFERENCE" or a reference.
-  int rate_limit = 0;                ///< Requests a minute; 0: none.
+  std::vector<std::string> keys;  ///< "NAME=REFERENCE" or a reference.
+  int rate_limit = 0;             ///< Requests a minute; 0: none.
   int request_seconds = 120;
   std::size_t query_characters = limits::kQueryCharacters;
   std::vector<std::string> origins;
@@ -49,14 +49,14 @@ struct ListenOptions {
 
 /// Everything that `opaline up` can be told.
 struct UpSettings {
-  std::string flow;                  ///< A flow file; empty: the built-in ChatQnA.
+  std::string flow;  ///< A flow file; empty: the built-in ChatQnA.
   PlaceOptions places;
   ListenOptions listen;
   std::string embedding_model = "all-minilm-l6-v2";
-  std::string llm_model;             ///< Empty: gemma-3-270m, when one is needed.
+  std::string llm_model;  ///< Empty: gemma-3-270m, when one is needed.
   AnswerMode answer = AnswerMode::automatic;
-  std::string sample;                ///< A folder to ingest on the first start.
-  bool private_links = false;        ///< Links to private addresses may be ingested.
+  std::string sample;          ///< A folder to ingest on the first start.
+  bool private_links = false;  ///< Links to private addresses may be ingested.
 };
 
 }  // namespace opaline::app

@@ -2,8 +2,8 @@
 
 namespace opaline::app {
 
-/// Waits for SIGINT or SIGTERM. Make it before any thread is started, so that every thread leaves the signals to it. A second
-/// signal ends the process at once.
+/// Waits for SIGINT or SIGTERM. Make it before any thread is started, so that every thread leaves
+/// the signals to it. A second signal ends the process at once.
 class StopSignal {
  public:
   StopSignal();

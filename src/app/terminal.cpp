@@ -28,7 +28,8 @@ namespace {
 
 std::string styled(std::string_view text, std::string_view code) {
   const char* no_colour = std::getenv("NO_COLOR");
-  if (!stdout_is_terminal() || (no_colour != nullptr && *no_colour != '\0')) return std::string(text);
+  if (!stdout_is_terminal() || (no_colour != nullptr && *no_colour != '\0'))
+    return std::string(text);
   return fmt::format("\033[{}m{}\033[0m", code, text);
 }
 
@@ -85,7 +86,8 @@ ProgressLine::~ProgressLine() { end(); }
 
 void ProgressLine::update(std::uint64_t done, std::uint64_t total) {
   const auto now = Clock::now();
-  const auto pause = stderr_is_terminal() ? std::chrono::milliseconds(100) : std::chrono::milliseconds(5000);
+  const auto pause =
+      stderr_is_terminal() ? std::chrono::milliseconds(100) : std::chrono::milliseconds(5000);
   if (drawn_ != Clock::time_point{} && now - drawn_ < pause) return;
   drawn_ = now;
   const double seconds = std::chrono::duration<double>(now - started_).count();
@@ -95,7 +97,8 @@ void ProgressLine::update(std::uint64_t done, std::uint64_t total) {
     const auto remaining = static_cast<std::int64_t>(static_cast<double>(total - done) / rate);
     left = ", " + readable_time(std::chrono::seconds(remaining)) + " left";
   }
-  const std::string line = fmt::format("{} {}/{} {} ({:.1f}/s{})", what_, done, total, unit_, rate, left);
+  const std::string line =
+      fmt::format("{} {}/{} {} ({:.1f}/s{})", what_, done, total, unit_, rate, left);
   if (!stderr_is_terminal()) {
     fmt::print(stderr, "{}\n", line);
     return;

@@ -9,7 +9,8 @@
 
 namespace opaline::app {
 
-/// Prints "opaline: message" to stderr and returns kFailed, so that a command can `return failed(error);`.
+/// Prints "opaline: message" to stderr and returns kFailed, so that a command can `return
+/// failed(error);`.
 int failed(const base::Error& error);
 int failed(std::string_view message);
 
@@ -30,8 +31,9 @@ int failed(std::string_view message);
 /// The first `columns` characters, with "…" when there were more.
 [[nodiscard]] std::string shortened(std::string_view text, std::size_t columns);
 
-/// One line on stderr that shows how far long work is, at what rate, and what is left of it. Redrawn at most ten times a
-/// second on a terminal; elsewhere a line every five seconds, so that a log stays readable.
+/// One line on stderr that shows how far long work is, at what rate, and what is left of it.
+/// Redrawn at most ten times a second on a terminal; elsewhere a line every five seconds, so that a
+/// log stays readable.
 class ProgressLine {
  public:
   ProgressLine(std::string what, std::string unit);

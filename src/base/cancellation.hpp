@@ -10,9 +10,9 @@ namespace opaline::base {
 
 /// Tells the work of one request to stop (the client left, the deadline passed, the server stops).
 ///
-/// Owned jointly by the request and by each piece of work it started: that is why it is held by shared_ptr.
-/// `request()` and `on_request()` are called on the request's own I/O thread; `requested()` on any thread, which is how
-/// a model or a parser on a worker thread notices.
+/// Owned jointly by the request and by each piece of work it started: that is why it is held by
+/// shared_ptr. `request()` and `on_request()` are called on the request's own I/O thread;
+/// `requested()` on any thread, which is how a model or a parser on a worker thread notices.
 class Cancellation {
  public:
   /// Removes its callback when it dies. Movable, so that it can be a member of a stream.
@@ -34,11 +34,14 @@ class Cancellation {
   /// Runs every registered callback once, newest first. Later calls do nothing.
   void request();
 
-  /// Calls `action` when cancellation is requested; at once if it was requested already. The callback must not
-  /// suspend and must not destroy the Cancellation; typically it closes a socket or sets a flag.
+  /// Calls `action` when cancellation is requested; at once if it was requested already. The
+  /// callback must not suspend and must not destroy the Cancellation; typically it closes a socket
+  /// or sets a flag.
   Registration on_request(std::function<void()> action);
 
-  [[nodiscard]] bool requested() const noexcept { return requested_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool requested() const noexcept {
+    return requested_.load(std::memory_order_acquire);
+  }
 
  private:
   Cancellation() = default;

@@ -21,7 +21,9 @@ TEST(Cancellation, RunsCallbacksOnceNewestFirst) {
 TEST(Cancellation, ForgetsACallbackWhoseRegistrationDied) {
   auto cancellation = Cancellation::create();
   bool called = false;
-  { auto gone = cancellation->on_request([&] { called = true; }); }
+  {
+    auto gone = cancellation->on_request([&] { called = true; });
+  }
   cancellation->request();
   EXPECT_FALSE(called);
 }

@@ -15,8 +15,8 @@
 
 namespace opaline::base {
 
-/// A bounded queue from any thread to one coroutine. Held by shared_ptr: its owners are the producer (a model, a worker)
-/// and the consumer's stream, and either may go first.
+/// A bounded queue from any thread to one coroutine. Held by shared_ptr: its owners are the
+/// producer (a model, a worker) and the consumer's stream, and either may go first.
 template <class T>
 class Channel {
  public:
@@ -83,7 +83,7 @@ class Channel {
           // std::function needs a copyable callable; the handler is move-only.
           auto shared = std::make_shared<decltype(handler)>(std::move(handler));
           auto wake = [executor = executor_, shared] {
-            asio::post(executor, [shared] { std::move(*shared)(); });
+            asio::post(executor, [shared] { std::move (*shared)(); });
           };
           std::unique_lock lock(mutex_);
           if (items_.empty() && !closed_) {
@@ -104,8 +104,8 @@ class Channel {
   bool closed_ = false;
 };
 
-/// Awaits one value that another thread delivers: `start` is called at once with a function that must be called exactly
-/// once, from any thread, with the value.
+/// Awaits one value that another thread delivers: `start` is called at once with a function that
+/// must be called exactly once, from any thread, with the value.
 template <class T, class F>
 Task<T> from_callback(F start) {
   namespace asio = boost::asio;

@@ -9,13 +9,13 @@
 
 namespace opaline::base {
 
-/// What travels with a request through every step: who asks, how long it may take, how to stop it, and the trace it
-/// belongs to. A value: copying it shares only the cancellation.
+/// What travels with a request through every step: who asks, how long it may take, how to stop it,
+/// and the trace it belongs to. A value: copying it shares only the cancellation.
 struct Context {
   using Clock = std::chrono::steady_clock;
 
-  std::string request_id;                   ///< Ours, or the client's X-Request-Id when it is well formed.
-  TraceContext trace;                       ///< W3C trace context; children get a new span id.
+  std::string request_id;  ///< Ours, or the client's X-Request-Id when it is well formed.
+  TraceContext trace;      ///< W3C trace context; children get a new span id.
   Clock::time_point deadline = Clock::time_point::max();
   std::shared_ptr<Cancellation> cancellation = Cancellation::create();
   std::string tenant = "default";

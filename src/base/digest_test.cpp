@@ -11,7 +11,8 @@ namespace opaline::base {
 namespace {
 
 // FIPS 180-4 example: "abc".
-constexpr std::string_view kAbc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+constexpr std::string_view kAbc =
+    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
 TEST(Sha256, MatchesThePublishedExample) { EXPECT_EQ(sha256_hex("abc"), kAbc); }
 

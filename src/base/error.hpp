@@ -23,8 +23,8 @@ enum class ErrorCode {
 /// The code's name as it stands above, e.g. "not_found".
 [[nodiscard]] std::string_view name(ErrorCode code);
 
-/// A failure as a value. `message` may reach the client and says what was wrong, where, and what to do;
-/// `detail` is for the log only (paths, upstream bodies, errno).
+/// A failure as a value. `message` may reach the client and says what was wrong, where, and what to
+/// do; `detail` is for the log only (paths, upstream bodies, errno).
 struct Error {
   ErrorCode code = ErrorCode::internal;
   std::string message;

@@ -12,7 +12,8 @@ namespace opaline::base {
 
 class Cancellation;
 
-/// Lets coroutines of one event loop wait for one another. Not for use across threads (see Channel).
+/// Lets coroutines of one event loop wait for one another. Not for use across threads (see
+/// Channel).
 class Event {
  public:
   explicit Event(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {}

@@ -3,8 +3,9 @@
 #include <chrono>
 #include <cstddef>
 
-/// Every limit of the platform, with its unit. What exceeds one gets an error that names it, never more memory.
-/// A limit that an operator may change is a default here and a setting in docs/settings.md.
+/// Every limit of the platform, with its unit. What exceeds one gets an error that names it, never
+/// more memory. A limit that an operator may change is a default here and a setting in
+/// docs/settings.md.
 namespace opaline::limits {
 
 using namespace std::chrono_literals;
@@ -13,36 +14,39 @@ using namespace std::chrono_literals;
 inline constexpr std::size_t kHeaderBytes = 64 * 1024;
 inline constexpr std::size_t kHeaderCount = 100;
 inline constexpr std::size_t kTargetBytes = 8 * 1024;
-inline constexpr std::size_t kBodyBytes = 2 * 1024 * 1024;           ///< JSON requests.
-inline constexpr std::size_t kUploadBytes = 256 * 1024 * 1024;       ///< One ingest request, all its files.
-inline constexpr std::size_t kConnections = 4096;                    ///< Per server.
-inline constexpr auto kHeaderTime = 10s;                             ///< From first byte to the end of the header.
-inline constexpr auto kBodyTime = 300s;                              ///< From header to the end of the body.
-inline constexpr auto kBodyIdleTime = 30s;                           ///< Between two reads of a body.
-inline constexpr auto kIdleTime = 75s;                               ///< Keep-alive without a request.
-inline constexpr auto kWriteTime = 30s;                              ///< One write to a slow client.
-inline constexpr auto kRequestTime = 120s;                           ///< Whole request, unless told otherwise.
-inline constexpr std::size_t kChunkExtensionBytes = 256;             ///< Of one chunk of a body.
-inline constexpr std::size_t kTrailerBytes = 8 * 1024;               ///< Extensions of all chunks and trailers, of one body.
-inline constexpr std::size_t kPipelinedBytes = 64 * 1024;            ///< Read ahead while a request is answered.
-inline constexpr std::size_t kWriteSliceBytes = 256 * 1024;          ///< What kWriteTime is given for.
-inline constexpr auto kLingerTime = 2s;                              ///< Reading on after a refusal, so that it is seen …
-inline constexpr std::size_t kLingerBytes = 1024 * 1024;             ///< … and at most this much.
-inline constexpr std::size_t kRefusedConnections = 64;               ///< Above kConnections, told so with a 503.
+inline constexpr std::size_t kBodyBytes = 2 * 1024 * 1024;  ///< JSON requests.
+inline constexpr std::size_t kUploadBytes =
+    256 * 1024 * 1024;                             ///< One ingest request, all its files.
+inline constexpr std::size_t kConnections = 4096;  ///< Per server.
+inline constexpr auto kHeaderTime = 10s;           ///< From first byte to the end of the header.
+inline constexpr auto kBodyTime = 300s;            ///< From header to the end of the body.
+inline constexpr auto kBodyIdleTime = 30s;         ///< Between two reads of a body.
+inline constexpr auto kIdleTime = 75s;             ///< Keep-alive without a request.
+inline constexpr auto kWriteTime = 30s;            ///< One write to a slow client.
+inline constexpr auto kRequestTime = 120s;         ///< Whole request, unless told otherwise.
+inline constexpr std::size_t kChunkExtensionBytes = 256;  ///< Of one chunk of a body.
+inline constexpr std::size_t kTrailerBytes =
+    8 * 1024;  ///< Extensions of all chunks and trailers, of one body.
+inline constexpr std::size_t kPipelinedBytes =
+    64 * 1024;  ///< Read ahead while a request is answered.
+inline constexpr std::size_t kWriteSliceBytes = 256 * 1024;  ///< What kWriteTime is given for.
+inline constexpr auto kLingerTime = 2s;  ///< Reading on after a refusal, so that it is seen …
+inline constexpr std::size_t kLingerBytes = 1024 * 1024;  ///< … and at most this much.
+inline constexpr std::size_t kRefusedConnections = 64;  ///< Above kConnections, told so with a 503.
 
 // HTTP, client side.
 inline constexpr auto kConnectTime = 3s;
-inline constexpr std::size_t kPooledConnections = 256;               ///< Idle, per endpoint and I/O thread.
-inline constexpr auto kPooledTime = 60s;                             ///< A connection idle for longer is not used again.
-inline constexpr std::size_t kInterimReplies = 8;                    ///< 1xx before the reply proper.
+inline constexpr std::size_t kPooledConnections = 256;  ///< Idle, per endpoint and I/O thread.
+inline constexpr auto kPooledTime = 60s;  ///< A connection idle for longer is not used again.
+inline constexpr std::size_t kInterimReplies = 8;  ///< 1xx before the reply proper.
 inline constexpr std::size_t kReplyBytes = 64 * 1024 * 1024;
-inline constexpr std::size_t kEventBytes = 1024 * 1024;              ///< One server-sent event.
-inline constexpr std::size_t kFormParts = 10'000;                    ///< Of one multipart body.
+inline constexpr std::size_t kEventBytes = 1024 * 1024;  ///< One server-sent event.
+inline constexpr std::size_t kFormParts = 10'000;        ///< Of one multipart body.
 
 // Requests.
 inline constexpr std::size_t kQueryCharacters = 1000;
 inline constexpr std::size_t kMessages = 256;
-inline constexpr std::size_t kEmbeddingTexts = 2048;                 ///< Texts in one embedding request.
+inline constexpr std::size_t kEmbeddingTexts = 2048;  ///< Texts in one embedding request.
 inline constexpr std::size_t kSearchHits = 1000;
 inline constexpr std::size_t kRerankTexts = 1000;
 inline constexpr std::size_t kAnswerTokens = 4096;
@@ -50,7 +54,7 @@ inline constexpr std::size_t kJsonDepth = 32;
 
 // Flows.
 inline constexpr std::size_t kFlowFileBytes = 1024 * 1024;
-inline constexpr std::size_t kFlowFileNodes = 20'000;                ///< YAML values, repeated ones included.
+inline constexpr std::size_t kFlowFileNodes = 20'000;  ///< YAML values, repeated ones included.
 inline constexpr std::size_t kFlowFileDepth = 32;
 inline constexpr std::size_t kFlowSteps = 256;
 inline constexpr std::size_t kFlowEdges = 4096;
@@ -59,7 +63,7 @@ inline constexpr std::size_t kFlowEdges = 4096;
 inline constexpr std::size_t kDocumentBytes = 128 * 1024 * 1024;     ///< One file.
 inline constexpr std::size_t kDocumentTextBytes = 64 * 1024 * 1024;  ///< Text out of one file.
 inline constexpr std::size_t kDocumentChunks = 200'000;
-inline constexpr std::size_t kArchiveBytes = 256 * 1024 * 1024;      ///< Unpacked, of one docx.
+inline constexpr std::size_t kArchiveBytes = 256 * 1024 * 1024;  ///< Unpacked, of one docx.
 inline constexpr std::size_t kParserMemoryBytes = 1024UL * 1024 * 1024;
 inline constexpr auto kParserTime = 60s;
 inline constexpr std::size_t kSourceNameBytes = 1024;
@@ -68,9 +72,9 @@ inline constexpr std::size_t kQueuedJobs = 100'000;
 inline constexpr int kJobAttempts = 3;
 
 // Models.
-inline constexpr std::size_t kEmbeddingTokens = 512;                 ///< MiniLM's window; longer texts are cut.
+inline constexpr std::size_t kEmbeddingTokens = 512;  ///< MiniLM's window; longer texts are cut.
 inline constexpr std::size_t kQueuedGenerations = 64;
 inline constexpr std::size_t kGenerationSequences = 16;
-inline constexpr auto kModelStartTime = 60s;                         ///< A child must answer within this.
+inline constexpr auto kModelStartTime = 60s;  ///< A child must answer within this.
 
 }  // namespace opaline::limits

@@ -19,8 +19,12 @@ constexpr std::string_view kNames[] = {"debug", "info", "warning", "error"};
 struct Print {
   std::string& line;
   void operator()(std::string_view text) const { append_json_string(line, text); }
-  void operator()(std::int64_t number) const { fmt::format_to(std::back_inserter(line), "{}", number); }
-  void operator()(double number) const { fmt::format_to(std::back_inserter(line), "{:.6g}", number); }
+  void operator()(std::int64_t number) const {
+    fmt::format_to(std::back_inserter(line), "{}", number);
+  }
+  void operator()(double number) const {
+    fmt::format_to(std::back_inserter(line), "{:.6g}", number);
+  }
   void operator()(bool truth) const { line += truth ? "true" : "false"; }
 };
 

@@ -27,8 +27,9 @@ struct LogField {
   LogField(std::string_view k, I v) : key(k), value(static_cast<std::int64_t>(v)) {}
 };
 
-/// Writes one JSON object on one line to stderr: {"time","level","event",…fields}. The log is the one thing that belongs
-/// to the process and not to an object, because a line must be possible from anywhere. Any thread.
+/// Writes one JSON object on one line to stderr: {"time","level","event",…fields}. The log is the
+/// one thing that belongs to the process and not to an object, because a line must be possible from
+/// anywhere. Any thread.
 void log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields = {});
 
 /// A fault that came as an exception: logged with its text at level error.

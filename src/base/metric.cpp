@@ -71,9 +71,11 @@ std::vector<double> MetricRegistry::seconds() {
 MetricRegistry::Series& MetricRegistry::series(std::string_view name, std::string_view help,
                                                Kind kind, Labels labels) {
   std::lock_guard lock(mutex_);
-  auto family = std::ranges::find(families_, name, [](const auto& f) -> std::string_view { return f->name; });
+  auto family =
+      std::ranges::find(families_, name, [](const auto& f) -> std::string_view { return f->name; });
   if (family == families_.end()) {
-    families_.push_back(std::make_unique<Family>(Family{std::string(name), std::string(help), kind, {}}));
+    families_.push_back(
+        std::make_unique<Family>(Family{std::string(name), std::string(help), kind, {}}));
     family = std::prev(families_.end());
   }
   OPALINE_ASSERT((*family)->kind == kind);

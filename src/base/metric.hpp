@@ -55,8 +55,9 @@ class Histogram {
 /// Label names and values of one series, in the order given.
 using Labels = std::vector<std::pair<std::string, std::string>>;
 
-/// All metrics of a process. Owned by the assembly and passed down; what it returns lives as long as it does, so look a
-/// series up once, when the collaborator is made, and keep the reference. Any thread.
+/// All metrics of a process. Owned by the assembly and passed down; what it returns lives as long
+/// as it does, so look a series up once, when the collaborator is made, and keep the reference. Any
+/// thread.
 class MetricRegistry {
  public:
   enum class Kind { counter, gauge, histogram };
@@ -82,7 +83,8 @@ class MetricRegistry {
     Kind kind = Kind::counter;
     std::vector<std::unique_ptr<Series>> series;
   };
-  /// Calls `visit(const Family&)` for each family in order of its first use, under the registry's lock.
+  /// Calls `visit(const Family&)` for each family in order of its first use, under the registry's
+  /// lock.
   template <class F>
   void each(F visit) const {
     std::lock_guard lock(mutex_);

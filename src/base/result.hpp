@@ -27,18 +27,18 @@ using Result = std::expected<T, Error>;
 
 #define OPALINE_JOIN_(a, b) a##b
 #define OPALINE_JOIN(a, b) OPALINE_JOIN_(a, b)
-#define OPALINE_TRY_(keyword, result, declaration, ...)                       \
-  auto result = (__VA_ARGS__);                                                \
-  if (!result) keyword ::std::unexpected(::std::move(result).error());        \
+#define OPALINE_TRY_(keyword, result, declaration, ...)                \
+  auto result = (__VA_ARGS__);                                         \
+  if (!result) keyword ::std::unexpected(::std::move(result).error()); \
   declaration = *::std::move(result)
-#define OPALINE_TRY_DO_(keyword, result, ...)                                 \
-  if (auto result = (__VA_ARGS__); !result)                                   \
-  keyword ::std::unexpected(::std::move(result).error())
+#define OPALINE_TRY_DO_(keyword, result, ...) \
+  if (auto result = (__VA_ARGS__); !result) keyword ::std::unexpected(::std::move(result).error())
 
 /// Statements that return the error of a failed Result from the enclosing function:
 ///   OPALINE_TRY(auto plan, parse(text));        declares `plan`
 ///   OPALINE_TRY_DO(check(plan));                for Result<void>
-/// and, in a coroutine, OPALINE_CO_TRY(auto reply, co_await call(x)); and OPALINE_CO_TRY_DO(co_await f());
+/// and, in a coroutine, OPALINE_CO_TRY(auto reply, co_await call(x)); and
+/// OPALINE_CO_TRY_DO(co_await f());
 #define OPALINE_TRY(declaration, ...) \
   OPALINE_TRY_(return, OPALINE_JOIN(opaline_result_, __COUNTER__), declaration, __VA_ARGS__)
 #define OPALINE_CO_TRY(declaration, ...) \

@@ -6,7 +6,8 @@
 namespace opaline::base {
 
 /// A coroutine's promise of a T. Await it in the expression that makes it; never store one.
-/// Parameters of coroutines are values; collaborators are members of an object that outlives the call.
+/// Parameters of coroutines are values; collaborators are members of an object that outlives the
+/// call.
 template <class T = void>
 using Task = boost::asio::awaitable<T>;
 

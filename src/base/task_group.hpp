@@ -8,7 +8,8 @@
 
 namespace opaline::base {
 
-/// Tasks that outlive their caller: counted, and awaited before their owner goes. All on one event loop.
+/// Tasks that outlive their caller: counted, and awaited before their owner goes. All on one event
+/// loop.
 class TaskGroup {
  public:
   explicit TaskGroup(boost::asio::any_io_executor executor);
@@ -17,7 +18,8 @@ class TaskGroup {
   TaskGroup(const TaskGroup&) = delete;
   TaskGroup& operator=(const TaskGroup&) = delete;
 
-  /// Starts `task` on the group's loop. An exception that escapes it is logged as a fault and swallowed.
+  /// Starts `task` on the group's loop. An exception that escapes it is logged as a fault and
+  /// swallowed.
   /// @return false after close(): the task was not started.
   bool spawn(Task<> task);
   /// Suspends until no task is left; new ones may still be spawned by the running ones.

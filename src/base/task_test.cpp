@@ -88,9 +88,10 @@ TEST(Channel, RefusesWhenFull) {
 
 Task<> takes_a_callback(bool* done) {
   std::jthread other;
-  const std::string text = co_await from_callback<std::string>([&other](std::function<void(std::string)> deliver) {
-    other = std::jthread([deliver = std::move(deliver)] { deliver("from there"); });
-  });
+  const std::string text =
+      co_await from_callback<std::string>([&other](std::function<void(std::string)> deliver) {
+        other = std::jthread([deliver = std::move(deliver)] { deliver("from there"); });
+      });
   EXPECT_EQ(text, "from there");
   *done = true;
 }

@@ -8,7 +8,8 @@
 
 namespace opaline::base {
 
-/// A W3C trace context (https://www.w3.org/TR/trace-context/): the trace a request belongs to and the span it is in.
+/// A W3C trace context (https://www.w3.org/TR/trace-context/): the trace a request belongs to and
+/// the span it is in.
 struct TraceContext {
   std::array<std::uint8_t, 16> trace_id{};
   std::array<std::uint8_t, 8> span_id{};
@@ -16,7 +17,8 @@ struct TraceContext {
 
   /// A new trace with random ids.
   [[nodiscard]] static TraceContext start();
-  /// Reads a `traceparent` header; nothing when it is not well formed (the caller then starts a new trace).
+  /// Reads a `traceparent` header; nothing when it is not well formed (the caller then starts a new
+  /// trace).
   [[nodiscard]] static std::optional<TraceContext> parse(std::string_view header);
   /// The `traceparent` header: "00-<32 hex>-<16 hex>-01".
   [[nodiscard]] std::string header() const;

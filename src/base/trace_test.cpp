@@ -17,11 +17,13 @@ TEST(TraceContext, ReadsAndWritesTheSameHeader) {
 
 TEST(TraceContext, RefusesWhatTheSpecificationForbids) {
   for (const std::string_view bad : {
-           "", "00", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
-           "00-00000000000000000000000000000000-00f067aa0ba902b7-01",  // All-zero trace id.
-           "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",  // All-zero span id.
-           "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",  // Upper case.
-           "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",  // Forbidden version.
+           "",
+           "00",
+           "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+           "00-00000000000000000000000000000000-00f067aa0ba902b7-01",    // All-zero trace id.
+           "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",    // All-zero span id.
+           "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",    // Upper case.
+           "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",    // Forbidden version.
            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",  // Version 00 ends here.
            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-zz",
            "00_4bf92f3577b34da6a3ce929d0e0e4736_00f067aa0ba902b7_01",

@@ -4,7 +4,6 @@
 
 #include "base/json_text.hpp"
 
-
 namespace opaline::base {
 namespace {
 
@@ -13,8 +12,17 @@ TEST(Utf8, TellsWellFormedFromIllFormed) {
     EXPECT_TRUE(is_utf8(good)) << good;
   }
   for (const std::string_view bad : {
-           "\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xED\xA0\x80", "\xF0\x80\x80\x80",
-           "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "\xE2\x82", "a\xC3",
+           "\x80",
+           "\xC0\x80",
+           "\xC1\xBF",
+           "\xE0\x80\x80",
+           "\xED\xA0\x80",
+           "\xF0\x80\x80\x80",
+           "\xF4\x90\x80\x80",
+           "\xF5\x80\x80\x80",
+           "\xFF",
+           "\xE2\x82",
+           "a\xC3",
        }) {
     EXPECT_FALSE(is_utf8(bad));
   }

@@ -8,13 +8,15 @@ namespace {
 
 // Sorted, for binary search.
 constexpr auto kStopWords = std::to_array<std::string_view>(
-    {"a",     "about", "after", "all",   "also",  "am",    "an",    "and",    "any",   "are",   "as",    "at",    "be",
-     "been",  "but",   "by",    "can",   "could", "did",   "do",    "does",   "for",   "from",  "get",   "had",   "has",
-     "have",  "he",    "her",   "his",   "how",   "i",     "if",    "in",     "into",  "is",    "it",    "its",   "may",
-     "me",    "more",  "most",  "my",    "no",    "not",   "of",     "on",    "one",   "only",  "or",    "other",
-     "our",   "out",   "over",  "shall", "she",   "should", "so",   "some",   "such",  "tell",  "than",  "that",  "the",
-     "their", "them",  "then",  "there", "these", "they",  "this",  "those",  "to",    "under", "up",    "us",    "was",
-     "we",    "were",  "what",  "when",  "where", "which", "while", "who",    "whom",  "whose", "why",   "will",  "with",
+    {"a",     "about", "after", "all",   "also",  "am",   "an",     "and",   "any",   "are",
+     "as",    "at",    "be",    "been",  "but",   "by",   "can",    "could", "did",   "do",
+     "does",  "for",   "from",  "get",   "had",   "has",  "have",   "he",    "her",   "his",
+     "how",   "i",     "if",    "in",    "into",  "is",   "it",     "its",   "may",   "me",
+     "more",  "most",  "my",    "no",    "not",   "of",   "on",     "one",   "only",  "or",
+     "other", "our",   "out",   "over",  "shall", "she",  "should", "so",    "some",  "such",
+     "tell",  "than",  "that",  "the",   "their", "them", "then",   "there", "these", "they",
+     "this",  "those", "to",    "under", "up",    "us",   "was",    "we",    "were",  "what",
+     "when",  "where", "which", "while", "who",   "whom", "whose",  "why",   "will",  "with",
      "would", "you",   "your"});
 static_assert(std::ranges::is_sorted(kStopWords));
 
@@ -23,9 +25,11 @@ char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + '
 bool is_letter(char c) { return lower(c) >= 'a' && lower(c) <= 'z'; }
 bool is_vowel(char c) { return std::string_view("aeiouy").contains(c); }
 
-// General punctuation (U+2000 … U+206F: quotes, dashes, ellipsis) is E2 80 xx or E2 81 xx; U+00A0 is C2 A0.
+// General punctuation (U+2000 … U+206F: quotes, dashes, ellipsis) is E2 80 xx or E2 81 xx; U+00A0
+// is C2 A0.
 std::size_t punctuation(std::string_view text) {
-  if (text.starts_with("\xE2\x80") || text.starts_with("\xE2\x81")) return std::min<std::size_t>(3, text.size());
+  if (text.starts_with("\xE2\x80") || text.starts_with("\xE2\x81"))
+    return std::min<std::size_t>(3, text.size());
   return text.starts_with("\xC2\xA0") ? 2 : 0;
 }
 
@@ -59,7 +63,8 @@ bool has_vowel(std::string_view word) { return std::ranges::any_of(word, is_vowe
 // After "-ing" or "-ed": "setting" → "sett" → "set"; "stored" → "stor" meets "store" → "stor".
 void undouble(std::string& word) {
   const std::size_t n = word.size();
-  if (n > 3 && word[n - 1] == word[n - 2] && !is_vowel(word[n - 1]) && !std::string_view("lsz").contains(word[n - 1])) {
+  if (n > 3 && word[n - 1] == word[n - 2] && !is_vowel(word[n - 1]) &&
+      !std::string_view("lsz").contains(word[n - 1])) {
     word.pop_back();
   }
 }
@@ -99,8 +104,10 @@ std::string word_stem(std::string_view word) {
   const bool plain = std::ranges::all_of(stem, is_letter);
   if (!plain) return stem;  // Identifiers and numbers are themselves.
   if (!drop_suffix(stem, "sses", 2)) {
-    if (drop_suffix(stem, "ies", 2)) stem += 'y';
-    else if (!stem.ends_with("ss") && !stem.ends_with("us") && !stem.ends_with("is")) drop_suffix(stem, "s", 3);
+    if (drop_suffix(stem, "ies", 2))
+      stem += 'y';
+    else if (!stem.ends_with("ss") && !stem.ends_with("us") && !stem.ends_with("is"))
+      drop_suffix(stem, "s", 3);
   } else {
     stem += "ss";
   }

@@ -15,7 +15,8 @@ std::vector<std::string> texts(std::string_view text) {
 }
 
 TEST(Words, SplitsAtWhatIsNeitherLetterNorDigit) {
-  EXPECT_EQ(texts("How's the (fast) mode?"), (std::vector<std::string>{"How", "s", "the", "fast", "mode"}));
+  EXPECT_EQ(texts("How's the (fast) mode?"),
+            (std::vector<std::string>{"How", "s", "the", "fast", "mode"}));
   EXPECT_TRUE(texts("").empty());
   EXPECT_TRUE(texts(" ._, ").empty());
 }
@@ -27,7 +28,8 @@ TEST(Words, KeepsIdentifiersAndNumbersWhole) {
 }
 
 TEST(Words, KeepsOtherScriptsAndDropsTypographicQuotes) {
-  EXPECT_EQ(texts("“Größe” – ähnlich\u00a0данные"), (std::vector<std::string>{"Größe", "ähnlich", "данные"}));
+  EXPECT_EQ(texts("“Größe” – ähnlich\u00a0данные"),
+            (std::vector<std::string>{"Größe", "ähnlich", "данные"}));
 }
 
 TEST(Words, SurvivesCutSequences) { EXPECT_EQ(texts("a\xE2\x80").size(), 1U); }

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <boost/asio/async_result.hpp>
 #include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -15,8 +15,8 @@
 
 namespace opaline::base {
 
-/// Threads for work that blocks or takes over about a millisecond: disk, parsing, scans. The destructor waits for what
-/// was started. Any thread may call.
+/// Threads for work that blocks or takes over about a millisecond: disk, parsing, scans. The
+/// destructor waits for what was started. Any thread may call.
 class WorkerPool {
  public:
   explicit WorkerPool(std::size_t threads) : pool_(threads) {}
@@ -24,8 +24,9 @@ class WorkerPool {
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  /// Runs `work` on a pool thread and resumes the caller on its own event loop with the result. `work` owns what it
-  /// uses (move it into the lambda) or refers to objects that outlive the call; it must not throw.
+  /// Runs `work` on a pool thread and resumes the caller on its own event loop with the result.
+  /// `work` owns what it uses (move it into the lambda) or refers to objects that outlive the call;
+  /// it must not throw.
   template <class F>
   Task<std::invoke_result_t<F&>> run(F work) {
     using Value = std::invoke_result_t<F&>;

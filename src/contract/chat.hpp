@@ -23,16 +23,17 @@ struct ChatMessage {
 
 /// How tokens are chosen. Absent: the service's default.
 struct SamplingParameters {
-  std::optional<int> max_tokens;         ///< 1 … limits::kAnswerTokens.
-  std::optional<double> temperature;     ///< 0 … 2; 0 = greedy.
-  std::optional<double> top_p;           ///< 0 … 1.
+  std::optional<int> max_tokens;      ///< 1 … limits::kAnswerTokens.
+  std::optional<double> temperature;  ///< 0 … 2; 0 = greedy.
+  std::optional<double> top_p;        ///< 0 … 1.
   std::optional<int> top_k;
   std::optional<double> frequency_penalty;
   std::optional<double> presence_penalty;
   std::optional<double> repetition_penalty;
   std::optional<std::uint64_t> seed;
-  std::vector<std::string> stop;         ///< At most 16, each ≤ 256 bytes.
-  std::optional<boost::json::object> json_schema;  ///< The answer must be JSON of this shape; {} = any JSON object.
+  std::vector<std::string> stop;  ///< At most 16, each ≤ 256 bytes.
+  std::optional<boost::json::object>
+      json_schema;  ///< The answer must be JSON of this shape; {} = any JSON object.
 };
 
 /// Passages that an answer must rest on. Present when a flow retrieved before the LLM step.
@@ -50,10 +51,10 @@ struct ChatRequest {
   bool stream_usage = false;          ///< OpenAI stream_options.include_usage.
   SamplingParameters sampling;
   std::optional<Grounding> grounding;
-  std::string chat_template;          ///< OPEA: {context} and {question}; empty: the service's own.
+  std::string chat_template;  ///< OPEA: {context} and {question}; empty: the service's own.
   // Parameters of the steps before an LLM, as OPEA puts them into one request.
   SearchParameters search;
-  int top_n = 1;                      ///< Passages that reranking keeps.
+  int top_n = 1;  ///< Passages that reranking keeps.
   /// Set by a caller that knows them; otherwise the deployment's own defaults hold (see answering).
   bool explicit_k = false;
   bool explicit_top_n = false;
@@ -65,18 +66,18 @@ struct ChatRequest {
 struct Usage {
   std::uint64_t prompt_tokens = 0;
   std::uint64_t completion_tokens = 0;
-  std::uint64_t cached_tokens = 0;    ///< Of the prompt, taken from the prefix cache.
+  std::uint64_t cached_tokens = 0;  ///< Of the prompt, taken from the prefix cache.
 
   [[nodiscard]] std::uint64_t total_tokens() const { return prompt_tokens + completion_tokens; }
 };
 
 /// A place in the answer that rests on a source.
 struct Citation {
-  int source = 1;              ///< 1-based index into ChatReply::sources; "[1]" in the text.
-  Span answer_span;            ///< Bytes of the answer's text that it supports.
-  Span source_span;            ///< Bytes of the source document that support it.
-  std::string quote;           ///< The document's text at source_span.
-  bool supported = true;       ///< The check found the sentence in the source.
+  int source = 1;         ///< 1-based index into ChatReply::sources; "[1]" in the text.
+  Span answer_span;       ///< Bytes of the answer's text that it supports.
+  Span source_span;       ///< Bytes of the source document that support it.
+  std::string quote;      ///< The document's text at source_span.
+  bool supported = true;  ///< The check found the sentence in the source.
 };
 
 enum class FinishReason { stop, length, content_filter };
@@ -87,8 +88,8 @@ struct ChatReply {
   FinishReason finish_reason = FinishReason::stop;
   Usage usage;
   std::string model;
-  bool declined = false;             ///< The sources do not say.
-  std::vector<Hit> sources;          ///< As numbered in the answer; empty without grounding.
+  bool declined = false;     ///< The sources do not say.
+  std::vector<Hit> sources;  ///< As numbered in the answer; empty without grounding.
   std::vector<Citation> citations;
   std::vector<std::string> warnings;
 };
@@ -104,7 +105,8 @@ struct ChatDelta {
 class ChatStream {
  public:
   virtual ~ChatStream() = default;
-  /// The next piece; after the one with `end`, not to be called again. An error ends the stream too.
+  /// The next piece; after the one with `end`, not to be called again. An error ends the stream
+  /// too.
   virtual base::Task<base::Result<ChatDelta>> next() = 0;
 };
 

@@ -145,14 +145,10 @@ void read_question(Fields& fields, std::string_view name, ChatRequest& request) 
 
 void read_conversation(Fields& fields, Style style, ChatRequest& request) {
   switch (style) {
-    case Style::parameters:
-      return read_question(fields, "query", request);
-    case Style::searched:
-      return read_question(fields, "initial_query", request);
-    case Style::text:
-      return read_question(fields, "messages", request);
-    case Style::completion:
-      return read_prompt(fields, request);
+    case Style::parameters: return read_question(fields, "query", request);
+    case Style::searched: return read_question(fields, "initial_query", request);
+    case Style::text: return read_question(fields, "messages", request);
+    case Style::completion: return read_prompt(fields, request);
     case Style::chat:
       if (const json::value* messages = fields.find("messages"))
         return read_messages(fields, *messages, request.messages);

@@ -110,9 +110,7 @@ void write_head(JsonWriter& writer, const ChatEnvelope& envelope, std::string_vi
       .field("model", model);
 }
 
-std::string as_event(JsonWriter writer) {
-  return "data: " + std::move(writer).take() + "\n\n";
-}
+std::string as_event(JsonWriter writer) { return "data: " + std::move(writer).take() + "\n\n"; }
 
 // --- Reading
 // ---------------------------------------------------------------------------------------------------------
@@ -204,12 +202,8 @@ std::string read_text(Fields& choice, std::string_view inner) {
 
 }  // namespace
 
-std::string new_chat_id() {
-  return "chatcmpl-" + base::random_hex(11);
-}
-std::string new_completion_id() {
-  return "cmpl-" + base::random_hex(11);
-}
+std::string new_chat_id() { return "chatcmpl-" + base::random_hex(11); }
+std::string new_completion_id() { return "cmpl-" + base::random_hex(11); }
 
 std::string write_chat_reply(const ChatReply& reply, const ChatEnvelope& envelope) {
   JsonWriter writer;

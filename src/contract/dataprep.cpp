@@ -6,8 +6,8 @@ namespace opaline::contract {
 namespace {
 
 constexpr std::array<std::string_view, 10> kNames = {
-    "queued", "parsing",  "chunking",  "embedding", "indexing",
-    "ready",  "ready_with_warnings", "unchanged", "failed", "cancelled"};
+    "queued",    "parsing", "chunking", "embedding", "indexing", "ready", "ready_with_warnings",
+    "unchanged", "failed",  "cancelled"};
 
 }  // namespace
 

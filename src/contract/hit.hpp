@@ -15,7 +15,8 @@ struct Span {
   friend bool operator==(const Span&, const Span&) = default;
 };
 
-/// What each stage thought of a passage; absent when the stage did not see it. Higher is better in all of them.
+/// What each stage thought of a passage; absent when the stage did not see it. Higher is better in
+/// all of them.
 struct StageScores {
   std::optional<double> dense;   ///< Cosine similarity, −1 … 1.
   std::optional<double> bm25;    ///< BM25, > 0, unbounded.
@@ -27,14 +28,14 @@ struct StageScores {
 
 /// A retrieved passage (a chunk) and where it stands.
 struct Hit {
-  std::string id;            ///< Of the chunk.
+  std::string id;  ///< Of the chunk.
   std::string document_id;
-  std::string source;        ///< Path or URL as ingested.
-  std::string title;         ///< Of the document.
-  std::string title_path;    ///< Headings above the passage, joined by " > "; may be empty.
+  std::string source;      ///< Path or URL as ingested.
+  std::string title;       ///< Of the document.
+  std::string title_path;  ///< Headings above the passage, joined by " > "; may be empty.
   std::string text;
-  Span span;                 ///< Of `text` in the document's stored text.
-  std::optional<int> page;   ///< 1-based, for paged documents.
+  Span span;                ///< Of `text` in the document's stored text.
+  std::optional<int> page;  ///< 1-based, for paged documents.
   boost::json::object metadata;
   StageScores scores;
 

@@ -57,12 +57,8 @@ JsonWriter& JsonWriter::key(std::string_view name) {
   return *this;
 }
 
-JsonWriter& JsonWriter::null() {
-  return raw("null");
-}
-JsonWriter& JsonWriter::value(bool flag) {
-  return raw(flag ? "true" : "false");
-}
+JsonWriter& JsonWriter::null() { return raw("null"); }
+JsonWriter& JsonWriter::value(bool flag) { return raw(flag ? "true" : "false"); }
 
 JsonWriter& JsonWriter::raw(std::string_view json) {
   separate();
@@ -129,20 +125,13 @@ JsonWriter& JsonWriter::member(std::string_view name, const boost::json::value& 
 JsonWriter& JsonWriter::value(const boost::json::value& v) {
   using boost::json::kind;
   switch (v.kind()) {
-    case kind::null:
-      return null();
-    case kind::bool_:
-      return value(v.get_bool());
-    case kind::int64:
-      return value(v.get_int64());
-    case kind::uint64:
-      return value(v.get_uint64());
-    case kind::double_:
-      return value(v.get_double());
-    case kind::string:
-      return value(std::string_view(v.get_string()));
-    case kind::object:
-      return value(v.get_object());
+    case kind::null: return null();
+    case kind::bool_: return value(v.get_bool());
+    case kind::int64: return value(v.get_int64());
+    case kind::uint64: return value(v.get_uint64());
+    case kind::double_: return value(v.get_double());
+    case kind::string: return value(std::string_view(v.get_string()));
+    case kind::object: return value(v.get_object());
     case kind::array:
       begin_array();
       for (const auto& item : v.get_array()) value(item);

@@ -5,7 +5,8 @@
 namespace opaline::contract {
 namespace {
 
-// The parts stand in the order that OPEA's ChatQnA uses, so that models tuned to such prompts feel at home.
+// The parts stand in the order that OPEA's ChatQnA uses, so that models tuned to such prompts feel
+// at home.
 constexpr std::string_view kTemplate =
     "\n### Answer the question from the search results below, in your own words and briefly. "
     "Leave out what does not belong to the question. "

@@ -29,15 +29,11 @@ Style style_of(const Fields& fields) {
 
 std::string_view query_field(Style style) {
   switch (style) {
-    case Style::document:
-      return "initial_query";
-    case Style::openai:
-      return "input";
-    case Style::chat:
-      return "messages";
+    case Style::document: return "initial_query";
+    case Style::openai: return "input";
+    case Style::chat: return "messages";
     case Style::tei:
-    case Style::cohere:
-      return "query";
+    case Style::cohere: return "query";
   }
   std::unreachable();
 }
@@ -46,12 +42,9 @@ std::string_view list_field(Style style) {
   switch (style) {
     case Style::document:
     case Style::openai:
-    case Style::chat:
-      return "retrieved_docs";
-    case Style::tei:
-      return "texts";
-    case Style::cohere:
-      return "documents";
+    case Style::chat: return "retrieved_docs";
+    case Style::tei: return "texts";
+    case Style::cohere: return "documents";
   }
   std::unreachable();
 }
@@ -85,9 +78,7 @@ std::size_t index_of(const Hit& hit) {
   return index;
 }
 
-double score_of(const Hit& hit) {
-  return hit.scores.rerank.value_or(0);
-}
+double score_of(const Hit& hit) { return hit.scores.rerank.value_or(0); }
 
 void write_texts(JsonWriter& writer, const std::vector<Hit>& hits) {
   writer.begin_array();
@@ -266,23 +257,15 @@ std::string write_reranking_request(const RerankingRequest& request, Style style
 std::string write_reranking_reply(const RerankingReply& reply, const RerankingForm& form) {
   JsonWriter writer;
   switch (form.style) {
-    case Style::document:
-      write_llm_parameters(writer, reply);
-      break;
+    case Style::document: write_llm_parameters(writer, reply); break;
     case Style::openai:
       writer.begin_object();
       write_reranked(writer, reply);
       writer.end_object();
       break;
-    case Style::chat:
-      write_echo(writer, reply, form.echo);
-      break;
-    case Style::tei:
-      write_tei(writer, reply, form.return_text);
-      break;
-    case Style::cohere:
-      write_cohere(writer, reply, form.return_text);
-      break;
+    case Style::chat: write_echo(writer, reply, form.echo); break;
+    case Style::tei: write_tei(writer, reply, form.return_text); break;
+    case Style::cohere: write_cohere(writer, reply, form.return_text); break;
   }
   return std::move(writer).take();
 }

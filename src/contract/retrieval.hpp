@@ -18,16 +18,17 @@ struct SearchParameters {
   enum class Fusion { weighted, reciprocal_rank };
 
   Type type = Type::similarity;
-  int k = 4;                                ///< 1 … limits::kSearchHits.
-  int fetch_k = 20;                         ///< Candidates for mmr, ≥ k.
-  double lambda_mult = 0.5;                 ///< mmr: 1 = relevance only, 0 = diversity only.
-  double score_threshold = 0.2;             ///< 0 … 1, on cosine, for similarity_score_threshold.
-  std::optional<double> distance_threshold; ///< 0 … 2, on 1 − cosine.
+  int k = 4;                                 ///< 1 … limits::kSearchHits.
+  int fetch_k = 20;                          ///< Candidates for mmr, ≥ k.
+  double lambda_mult = 0.5;                  ///< mmr: 1 = relevance only, 0 = diversity only.
+  double score_threshold = 0.2;              ///< 0 … 1, on cosine, for similarity_score_threshold.
+  std::optional<double> distance_threshold;  ///< 0 … 2, on 1 − cosine.
   Mode mode = Mode::hybrid;
   Fusion fusion = Fusion::weighted;
-  std::optional<double> dense_weight;       ///< 0 … 1; empty: the collection's own.
-  std::string collection = "default";       ///< OPEA: index_name.
-  /// Metadata filter, Mongo style: {"lang": "en", "year": {"$gte": 2020}, "$or": […]}. Empty: no filter.
+  std::optional<double> dense_weight;  ///< 0 … 1; empty: the collection's own.
+  std::string collection = "default";  ///< OPEA: index_name.
+  /// Metadata filter, Mongo style: {"lang": "en", "year": {"$gte": 2020}, "$or": […]}. Empty: no
+  /// filter.
   boost::json::object filter;
 };
 
@@ -35,7 +36,7 @@ struct RetrievalRequest {
   std::string text;              ///< The question. 1 … limits::kQueryCharacters by default.
   std::vector<float> embedding;  ///< Of `text`; empty: the service asks for it itself.
   SearchParameters search;
-  int top_n = 1;                 ///< Passed on to reranking.
+  int top_n = 1;  ///< Passed on to reranking.
 };
 
 struct RetrievalReply {

@@ -268,12 +268,8 @@ std::string write_retrieval_reply(const RetrievalReply& reply, const RetrievalFo
       for (const Hit& hit : reply.hits) writer.value(hit.metadata);
       writer.end_array();
       break;
-    case Style::openai:
-      write_passages(writer, reply.hits);
-      break;
-    case Style::chat:
-      write_echo(writer, reply, form.echo);
-      break;
+    case Style::openai: write_passages(writer, reply.hits); break;
+    case Style::chat: write_echo(writer, reply, form.echo); break;
   }
   write_extensions(writer, reply);
   writer.end_object();

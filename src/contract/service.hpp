@@ -24,7 +24,8 @@ enum class ServiceKind { embedding, retrieval, reranking, llm, dataprep };
 [[nodiscard]] std::string_view default_endpoint(ServiceKind kind);
 [[nodiscard]] int default_port(ServiceKind kind);
 
-using Request = std::variant<EmbeddingRequest, RetrievalRequest, RerankingRequest, ChatRequest, DataprepRequest>;
+using Request = std::variant<EmbeddingRequest, RetrievalRequest, RerankingRequest, ChatRequest,
+                             DataprepRequest>;
 /// A stream answers a ChatRequest with `stream` set; everything else is a value.
 using Reply = std::variant<EmbeddingReply, RetrievalReply, RerankingReply, ChatReply,
                            std::unique_ptr<ChatStream>, DataprepReply>;
@@ -37,10 +38,11 @@ struct Health {
 
 /// The one interface that carries the product: a message and a context in; a reply or a stream out.
 ///
-/// An implementation computes (services/embedding, …) or asks another process (services/remote); the caller cannot
-/// tell. Safe to call from every I/O thread at once; the reply comes on the caller's thread. An implementation honours
-/// the context: it ends with `deadline_exceeded` or `cancelled` soon after the deadline or the cancellation.
-/// A request of another kind than the service's gets `invalid_argument`.
+/// An implementation computes (services/embedding, …) or asks another process (services/remote);
+/// the caller cannot tell. Safe to call from every I/O thread at once; the reply comes on the
+/// caller's thread. An implementation honours the context: it ends with `deadline_exceeded` or
+/// `cancelled` soon after the deadline or the cancellation. A request of another kind than the
+/// service's gets `invalid_argument`.
 class Service {
  public:
   virtual ~Service() = default;
@@ -56,7 +58,8 @@ base::Task<base::Result<T>> call(Service& service, Request request, base::Contex
   auto reply = co_await service.call(std::move(request), std::move(context));
   if (!reply) co_return base::fail(std::move(reply).error());
   if (T* value = std::get_if<T>(&*reply)) co_return std::move(*value);
-  co_return base::fail(base::ErrorCode::internal, "the service answered with another kind of reply");
+  co_return base::fail(base::ErrorCode::internal,
+                       "the service answered with another kind of reply");
 }
 
 }  // namespace opaline::contract

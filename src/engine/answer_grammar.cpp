@@ -24,7 +24,8 @@ constexpr std::size_t kPatternBytesMax = 512;
 constexpr std::size_t kGrammarBytesMax = 1024 * 1024;
 
 std::unexpected<base::Error> wrong(std::string why) {
-  return base::fail(base::ErrorCode::invalid_argument, "the JSON schema cannot be followed: " + std::move(why));
+  return base::fail(base::ErrorCode::invalid_argument,
+                    "the JSON schema cannot be followed: " + std::move(why));
 }
 
 bool has_long_pattern(const json::value& value) {
@@ -35,7 +36,8 @@ bool has_long_pattern(const json::value& value) {
   }
   if (!value.is_object()) return false;
   for (const auto& [key, item] : value.get_object()) {
-    if (key == "pattern" && item.is_string() && item.get_string().size() > kPatternBytesMax) return true;
+    if (key == "pattern" && item.is_string() && item.get_string().size() > kPatternBytesMax)
+      return true;
     if (has_long_pattern(item)) return true;
   }
   return false;
@@ -43,7 +45,8 @@ bool has_long_pattern(const json::value& value) {
 
 base::Result<std::string> grammar_of(const std::string& schema) {
   if (schema.size() > kSchemaBytesMax) {
-    return wrong("it has " + std::to_string(schema.size()) + " bytes; at most " + std::to_string(kSchemaBytesMax));
+    return wrong("it has " + std::to_string(schema.size()) + " bytes; at most " +
+                 std::to_string(kSchemaBytesMax));
   }
   json::error_code error;
   json::parse_options options;
@@ -51,7 +54,8 @@ base::Result<std::string> grammar_of(const std::string& schema) {
   const json::value value = json::parse(schema, error, {}, options);
   if (error) return wrong("it is not JSON, or nested too deeply (" + error.message() + ")");
   if (!value.is_object()) return wrong("it is not a JSON object");
-  if (has_long_pattern(value)) return wrong("a pattern is longer than " + std::to_string(kPatternBytesMax) + " bytes");
+  if (has_long_pattern(value))
+    return wrong("a pattern is longer than " + std::to_string(kPatternBytesMax) + " bytes");
   std::string grammar;
   try {
     grammar = json_schema_to_grammar(common_json::parse(schema), true);
@@ -64,15 +68,18 @@ base::Result<std::string> grammar_of(const std::string& schema) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<AnswerGrammar>> AnswerGrammar::compile(const LoadedModel& model, const std::string& json_schema) {
+base::Result<std::unique_ptr<AnswerGrammar>> AnswerGrammar::compile(
+    const LoadedModel& model, const std::string& json_schema) {
   OPALINE_TRY(const std::string grammar, grammar_of(json_schema));
   llama_sampler* rules = nullptr;
   try {
-    rules = llama_sampler_init_grammar(llama_model_get_vocab(model.model()), grammar.c_str(), "root");
+    rules =
+        llama_sampler_init_grammar(llama_model_get_vocab(model.model()), grammar.c_str(), "root");
   } catch (const std::exception& thrown) {
     return wrong(thrown.what());
   }
-  if (rules == nullptr) return wrong("its rules are too complex or refer to themselves without end");
+  if (rules == nullptr)
+    return wrong("its rules are too complex or refer to themselves without end");
   return std::unique_ptr<AnswerGrammar>(new AnswerGrammar(rules));
 }
 

@@ -12,7 +12,8 @@ class AnswerGrammarTest : public BackendFixture {
  protected:
   AnswerGrammarTest() {
     write_file(folder_.path() / "tiny.gguf", TinyLlama().bytes());
-    auto loaded = LoadedModel::load(folder_.path() / "tiny.gguf", ModelDescription::Kind::generator);
+    auto loaded =
+        LoadedModel::load(folder_.path() / "tiny.gguf", ModelDescription::Kind::generator);
     EXPECT_TRUE(loaded);
     model_ = std::move(*loaded);
   }
@@ -27,9 +28,11 @@ TEST_F(AnswerGrammarTest, AllowsWhatTheSchemaAllows) {
   const Token quote = TinyLlama::token("\"");
   const Token red = TinyLlama::token("red");
   const Token end = 2;
-  EXPECT_EQ((*grammar)->allows(std::vector<Token>{quote, red, end}), (std::vector<bool>{true, false, false}));
+  EXPECT_EQ((*grammar)->allows(std::vector<Token>{quote, red, end}),
+            (std::vector<bool>{true, false, false}));
   EXPECT_TRUE((*grammar)->accept(quote));
-  EXPECT_EQ((*grammar)->allows(std::vector<Token>{quote, red, end}), (std::vector<bool>{false, true, false}));
+  EXPECT_EQ((*grammar)->allows(std::vector<Token>{quote, red, end}),
+            (std::vector<bool>{false, true, false}));
   EXPECT_TRUE((*grammar)->accept(red));
   EXPECT_TRUE((*grammar)->accept(quote));
   EXPECT_TRUE((*grammar)->allows(std::vector<Token>{end}).front());
@@ -42,7 +45,13 @@ TEST_F(AnswerGrammarTest, RefusesWhatItCannotFollow) {
   std::string deep;
   for (int i = 0; i < 2000; ++i) deep += R"({"items":)";
   const std::vector<std::string> schemas = {
-      "", "x", "[]", "42", "\"string\"", "{", deep,
+      "",
+      "x",
+      "[]",
+      "42",
+      "\"string\"",
+      "{",
+      deep,
       R"({"type":"nonsense"})",
       R"({"$ref":"#/definitions/missing"})",
       R"({"$ref":"https://example.com/schema"})",
@@ -59,9 +68,11 @@ TEST_F(AnswerGrammarTest, RefusesWhatItCannotFollow) {
 }
 
 TEST_F(AnswerGrammarTest, SurvivesSchemasThatMatchNothingOrThemselves) {
-  for (const char* schema : {R"({"enum":[]})", R"({"anyOf":[]})", R"({"not":{}})", R"({"allOf":[{"type":"string"},{"type":"number"}]})",
+  for (const char* schema : {R"({"enum":[]})", R"({"anyOf":[]})", R"({"not":{}})",
+                             R"({"allOf":[{"type":"string"},{"type":"number"}]})",
                              R"({"$ref":"#"})", R"({"type":"array","items":{"$ref":"#"}})",
-                             R"({"properties":{"a":{"$ref":"#/properties/a"}},"required":["a"]})", R"({"const":null})", "{}"}) {
+                             R"({"properties":{"a":{"$ref":"#/properties/a"}},"required":["a"]})",
+                             R"({"const":null})", "{}"}) {
     const auto grammar = AnswerGrammar::compile(*model_, schema);
     if (!grammar) {
       EXPECT_EQ(grammar.error().code, base::ErrorCode::invalid_argument) << schema;

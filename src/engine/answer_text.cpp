@@ -13,7 +13,7 @@ std::size_t half_character_from(std::string_view text) {
   for (std::size_t back = 1; back <= std::min<std::size_t>(3, text.size()); ++back) {
     const auto byte = static_cast<unsigned char>(text[text.size() - back]);
     if (byte < 0x80 || byte > 0xF4) break;
-    if (byte < 0xC0) continue;   // Inside of a character.
+    if (byte < 0xC0) continue;  // Inside of a character.
     const std::size_t length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : 2;
     return length > back ? text.size() - back : text.size();
   }

@@ -6,8 +6,9 @@
 
 namespace opaline::engine {
 
-/// Puts tokens' bytes together into text that can be shown: whole UTF-8 sequences only, and nothing of a stop string, even
-/// when it is spread over several tokens. What may become a stop string is held back until it is certain.
+/// Puts tokens' bytes together into text that can be shown: whole UTF-8 sequences only, and nothing
+/// of a stop string, even when it is spread over several tokens. What may become a stop string is
+/// held back until it is certain.
 class AnswerText {
  public:
   explicit AnswerText(std::vector<std::string> stops);

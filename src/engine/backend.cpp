@@ -24,10 +24,11 @@ using Path = std::filesystem::path;
 constexpr std::string_view kModulePrefix = "libggml-cpu-";
 constexpr auto kProbeTime = std::chrono::seconds(10);
 
-// Best first, as ggml scores them by the instructions they use (AMX > VNNI > BF16 > VBMI > AVX-512 > AVX-VNNI > AVX2 …).
+// Best first, as ggml scores them by the instructions they use (AMX > VNNI > BF16 > VBMI > AVX-512
+// > AVX-VNNI > AVX2 …).
 constexpr std::array<std::string_view, 14> kLevels = {
-    "sapphirerapids", "zen4", "cooperlake", "icelake", "cascadelake", "cannonlake", "skylakex",
-    "alderlake", "haswell", "piledriver", "ivybridge", "sandybridge", "sse42", "x64"};
+    "sapphirerapids", "zen4",    "cooperlake", "icelake",   "cascadelake", "cannonlake", "skylakex",
+    "alderlake",      "haswell", "piledriver", "ivybridge", "sandybridge", "sse42",      "x64"};
 
 struct Module {
   std::string level;
@@ -72,13 +73,15 @@ base::Result<Module> choose_module(const std::vector<Module>& modules, const std
     if (!level.empty() && module.level != level) continue;
     const std::string reason = probe_backend(module.file, kProbeTime);
     if (reason.empty()) return module;
-    base::log(base::LogLevel::debug, "backend_level_passed_over", {{"level", module.level}, {"reason", reason}});
+    base::log(base::LogLevel::debug, "backend_level_passed_over",
+              {{"level", module.level}, {"reason", reason}});
     reasons += (reasons.empty() ? "" : "; ") + module.level + ": " + reason;
   }
   const std::string folder = modules.front().file.parent_path().string();
   if (reasons.empty()) {
-    return base::fail(base::ErrorCode::failed_precondition, "there is no inference module for the CPU level '" + level +
-                                                                "' in " + folder);
+    return base::fail(
+        base::ErrorCode::failed_precondition,
+        "there is no inference module for the CPU level '" + level + "' in " + folder);
   }
   return base::fail(base::ErrorCode::failed_precondition,
                     "no inference module in " + folder + " runs on this machine (" + reasons + ")");
@@ -91,14 +94,16 @@ base::Result<std::unique_ptr<Backend>> Backend::create(std::string level) {
   const std::vector<Module> modules = find_modules();
   if (modules.empty()) {
     std::string folders;
-    for (const Path& folder : module_folders()) folders += (folders.empty() ? "" : ", ") + folder.string();
+    for (const Path& folder : module_folders())
+      folders += (folders.empty() ? "" : ", ") + folder.string();
     return base::fail(base::ErrorCode::failed_precondition,
-                      "no inference module (" + std::string(kModulePrefix) + "*.so) found in " + folders +
-                      ": keep the program's lib folder beside it");
+                      "no inference module (" + std::string(kModulePrefix) + "*.so) found in " +
+                          folders + ": keep the program's lib folder beside it");
   }
   OPALINE_TRY(Module module, choose_module(modules, level));
   if (ggml_backend_load(module.file.c_str()) == nullptr) {
-    return base::fail(base::ErrorCode::failed_precondition, "cannot load the inference module " + module.file.string());
+    return base::fail(base::ErrorCode::failed_precondition,
+                      "cannot load the inference module " + module.file.string());
   }
   llama_backend_init();
   base::log(base::LogLevel::info, "backend_ready", {{"level", module.level}});

@@ -27,8 +27,12 @@ constexpr std::int64_t kInner = 64;
 constexpr std::int64_t kRows = 32;
 constexpr std::int64_t kColumns = 16;
 
-float weight_at(std::int64_t row, std::int64_t inner) { return static_cast<float>((row * 7 + inner * 3) % 17 - 8) / 8; }
-float input_at(std::int64_t column, std::int64_t inner) { return static_cast<float>((column * 5 + inner) % 13 - 6) / 6; }
+float weight_at(std::int64_t row, std::int64_t inner) {
+  return static_cast<float>((row * 7 + inner * 3) % 17 - 8) / 8;
+}
+float input_at(std::int64_t column, std::int64_t inner) {
+  return static_cast<float>((column * 5 + inner) % 13 - 6) / 6;
+}
 
 float product_at(std::int64_t column, std::int64_t row) {
   float sum = 0;
@@ -41,7 +45,8 @@ Verdict check_product(ggml_tensor* product) {
   ggml_backend_tensor_get(product, values.data(), 0, values.size() * sizeof(float));
   for (std::int64_t column = 0; column < kColumns; ++column) {
     for (std::int64_t row = 0; row < kRows; ++row) {
-      const float difference = values[static_cast<std::size_t>(column * kRows + row)] - product_at(column, row);
+      const float difference =
+          values[static_cast<std::size_t>(column * kRows + row)] - product_at(column, row);
       // Both sides are rounded to 8 bits; a wrong kernel is off by far more.
       if (!(std::abs(difference) < 0.5F)) return Verdict::wrong_numbers;
     }
@@ -72,7 +77,8 @@ Verdict multiply(ggml_backend_t backend, ggml_backend_buffer_type_t layout) {
   ggml_quantize_chunk(GGML_TYPE_Q8_0, values.data(), quantised.data(), 0, kRows, kInner, nullptr);
   ggml_backend_tensor_set(weight, quantised.data(), 0, quantised.size());
 
-  ggml_context* graph_memory = ggml_init({ggml_tensor_overhead() * 8 + ggml_graph_overhead(), nullptr, true});
+  ggml_context* graph_memory =
+      ggml_init({ggml_tensor_overhead() * 8 + ggml_graph_overhead(), nullptr, true});
   ggml_tensor* input = ggml_new_tensor_2d(graph_memory, GGML_TYPE_F32, kInner, kColumns);
   ggml_tensor* product = ggml_mul_mat(graph_memory, weight, input);
   if (ggml_backend_alloc_ctx_tensors(graph_memory, backend) == nullptr) return Verdict::failed;
@@ -90,7 +96,7 @@ Verdict multiply(ggml_backend_t backend, ggml_backend_buffer_type_t layout) {
 /// In the child. Nothing is freed: it ends right after.
 Verdict run_probe(const std::filesystem::path& file) {
   ggml_backend_reg_t module = ggml_backend_load(file.c_str());
-  if (module == nullptr) return Verdict::not_for_this_machine;   // Its own score of the CPUID is 0.
+  if (module == nullptr) return Verdict::not_for_this_machine;  // Its own score of the CPUID is 0.
   ggml_backend_dev_t device = ggml_backend_reg_dev_get(module, 0);
   ggml_backend_t backend = ggml_backend_dev_init(device, nullptr);
   if (backend == nullptr) return Verdict::failed;
@@ -98,19 +104,22 @@ Verdict run_probe(const std::filesystem::path& file) {
   const auto extra = reinterpret_cast<ggml_backend_dev_get_extra_bufts_t>(
       ggml_backend_reg_get_proc_address(module, "ggml_backend_dev_get_extra_bufts"));
   if (extra != nullptr) {
-    for (ggml_backend_buffer_type_t* layout = extra(device); layout != nullptr && *layout != nullptr; ++layout) {
+    for (ggml_backend_buffer_type_t* layout = extra(device);
+         layout != nullptr && *layout != nullptr; ++layout) {
       layouts.push_back(*layout);
     }
   }
   for (ggml_backend_buffer_type_t layout : layouts) {
-    if (!multiplies_in(device, layout)) continue;   // Then llama.cpp will not use it either.
-    if (const Verdict verdict = multiply(backend, layout); verdict != Verdict::works) return verdict;
+    if (!multiplies_in(device, layout)) continue;  // Then llama.cpp will not use it either.
+    if (const Verdict verdict = multiply(backend, layout); verdict != Verdict::works)
+      return verdict;
   }
   return Verdict::works;
 }
 
 [[noreturn]] void run_child_probe(const std::filesystem::path& file) {
-  // A failed probe is expected on some machines: no core file, no stack dump of a sanitizer, nothing on the terminal.
+  // A failed probe is expected on some machines: no core file, no stack dump of a sanitizer,
+  // nothing on the terminal.
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
   for (const int signal : {SIGILL, SIGSEGV, SIGBUS, SIGFPE, SIGABRT}) ::signal(signal, SIG_DFL);
@@ -149,7 +158,8 @@ std::string probe_backend(const std::filesystem::path& file, std::chrono::millis
   const auto deadline = std::chrono::steady_clock::now() + limit;
   bool ended = false;
   while (!ended) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) break;
     pollfd waiting{.fd = pipe[0], .events = POLLIN, .revents = 0};
     ended = ::poll(&waiting, 1, static_cast<int>(left.count())) > 0;

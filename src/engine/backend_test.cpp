@@ -13,7 +13,9 @@ namespace {
 TEST(Backend, ListsItsLevelsBestFirst) {
   const auto levels = Backend::available_levels();
   ASSERT_FALSE(levels.empty());
-  const auto place = [&](const char* level) { return std::ranges::find(levels, level) - levels.begin(); };
+  const auto place = [&](const char* level) {
+    return std::ranges::find(levels, level) - levels.begin();
+  };
   EXPECT_LT(place("sapphirerapids"), place("zen4"));
   EXPECT_LT(place("zen4"), place("haswell"));
   EXPECT_EQ(levels.back(), "x64");
@@ -25,8 +27,11 @@ TEST(Backend, ChoosesTheBestThatRuns) {
   const std::string level = (*chosen)->level();
   for (const std::string& better : Backend::available_levels()) {
     if (better == level) break;
-    EXPECT_NE(probe_backend(std::filesystem::path(OPALINE_TEST_MODULES) / ("libggml-cpu-" + better + ".so"),
-                            std::chrono::seconds(10)), "") << better;
+    EXPECT_NE(probe_backend(
+                  std::filesystem::path(OPALINE_TEST_MODULES) / ("libggml-cpu-" + better + ".so"),
+                  std::chrono::seconds(10)),
+              "")
+        << better;
   }
 }
 
@@ -40,7 +45,8 @@ TEST(Backend, NamesTheFolderWhenThereIsNoSuchLevel) {
   const auto chosen = Backend::create("z80");
   ASSERT_FALSE(chosen);
   EXPECT_EQ(chosen.error().code, base::ErrorCode::failed_precondition);
-  EXPECT_NE(chosen.error().message.find(OPALINE_TEST_MODULES), std::string::npos) << chosen.error().message;
+  EXPECT_NE(chosen.error().message.find(OPALINE_TEST_MODULES), std::string::npos)
+      << chosen.error().message;
 }
 
 TEST(BackendProbe, SurvivesAModuleThatCannotBeLoaded) {

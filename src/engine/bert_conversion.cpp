@@ -61,25 +61,28 @@ struct Config {
   std::uint32_t positions = 0;
   std::uint32_t token_types = 0;
   float norm_epsilon = 0;
-  std::uint32_t pooling = 1;                   // 1 mean, 2 first token: llama_pooling_type.
+  std::uint32_t pooling = 1;  // 1 mean, 2 first token: llama_pooling_type.
   std::vector<std::string> tokens;
-  std::vector<std::int32_t> token_kinds;       // 1 normal, 3 control: llama_token_type.
-  std::map<std::string, std::uint32_t> special_ids;   // "cls_token" → 101 …
+  std::vector<std::int32_t> token_kinds;             // 1 normal, 3 control: llama_token_type.
+  std::map<std::string, std::uint32_t> special_ids;  // "cls_token" → 101 …
 };
 
 constexpr std::int64_t kLayersMax = 512;
 constexpr std::int64_t kExtentMax = 1 << 20;
 
-base::Result<std::uint32_t> positive(const json::object& config, std::string_view key, std::int64_t max = kExtentMax) {
+base::Result<std::uint32_t> positive(const json::object& config, std::string_view key,
+                                     std::int64_t max = kExtentMax) {
   const json::value* value = config.if_contains(key);
-  if (value == nullptr || !value->is_int64() || value->get_int64() < 1 || value->get_int64() > max) {
+  if (value == nullptr || !value->is_int64() || value->get_int64() < 1 ||
+      value->get_int64() > max) {
     return wrong("config.json: '" + std::string(key) + "' is missing or out of range");
   }
   return static_cast<std::uint32_t>(value->get_int64());
 }
 
-/// One token a line; WordPiece's "##ing" becomes "ing", and a word's first piece "ing" becomes "▁ing" (a phantom space),
-/// which is how llama.cpp tells the two apart. Special tokens stay as they are.
+/// One token a line; WordPiece's "##ing" becomes "ing", and a word's first piece "ing" becomes
+/// "▁ing" (a phantom space), which is how llama.cpp tells the two apart. Special tokens stay as
+/// they are.
 base::Result<void> read_vocabulary(const Path& folder, Config& config) {
   OPALINE_TRY(const std::string text, read_text(folder / "vocab.txt"));
   OPALINE_TRY(const json::object special, read_object(folder / "special_tokens_map.json"));
@@ -102,7 +105,8 @@ base::Result<void> read_vocabulary(const Path& folder, Config& config) {
       return wrong("special_tokens_map.json: '" + std::string(name) + "' is missing");
     }
     const auto id = ids.find(std::string_view(value->get_string()));
-    if (id == ids.end()) return wrong("vocab.txt lacks the token " + std::string(value->get_string()));
+    if (id == ids.end())
+      return wrong("vocab.txt lacks the token " + std::string(value->get_string()));
     config.special_ids[name] = id->second;
     config.token_kinds[id->second] = 3;
   }
@@ -142,7 +146,8 @@ base::Result<Config> read_config(const Path& folder) {
   OPALINE_TRY(config.positions, positive(object, "max_position_embeddings"));
   OPALINE_TRY(config.token_types, positive(object, "type_vocab_size"));
   const json::value* epsilon = object.if_contains("layer_norm_eps");
-  if (epsilon == nullptr || !epsilon->is_double()) return wrong("config.json: 'layer_norm_eps' is missing");
+  if (epsilon == nullptr || !epsilon->is_double())
+    return wrong("config.json: 'layer_norm_eps' is missing");
   config.norm_epsilon = static_cast<float>(epsilon->get_double());
   OPALINE_TRY(config.pooling, read_pooling(folder));
   OPALINE_TRY_DO(read_vocabulary(folder, config));
@@ -152,7 +157,7 @@ base::Result<Config> read_config(const Path& folder) {
 void write_settings(const Config& config, gguf_context* file) {
   gguf_set_val_str(file, "general.architecture", "bert");
   gguf_set_val_str(file, "general.type", "model");
-  gguf_set_val_u32(file, "general.file_type", 1);   // Mostly f16.
+  gguf_set_val_u32(file, "general.file_type", 1);  // Mostly f16.
   gguf_set_val_u32(file, "general.quantization_version", GGML_QNT_VERSION);
   gguf_set_val_u32(file, "bert.block_count", config.layers);
   gguf_set_val_u32(file, "bert.context_length", config.positions);
@@ -171,9 +176,14 @@ void write_settings(const Config& config, gguf_context* file) {
   gguf_set_arr_str(file, "tokenizer.ggml.tokens", tokens.data(), tokens.size());
   gguf_set_arr_data(file, "tokenizer.ggml.token_type", GGUF_TYPE_INT32, config.token_kinds.data(),
                     config.token_kinds.size());
-  for (const auto& [name, key] : {std::pair{"unk_token", "unknown"}, {"sep_token", "seperator"}, {"pad_token", "padding"},
-                                  {"cls_token", "cls"}, {"mask_token", "mask"}, {"cls_token", "bos"}}) {
-    const std::string full = std::string("tokenizer.ggml.") + key + "_token_id";   // "seperator" is the format's spelling.
+  for (const auto& [name, key] : {std::pair{"unk_token", "unknown"},
+                                  {"sep_token", "seperator"},
+                                  {"pad_token", "padding"},
+                                  {"cls_token", "cls"},
+                                  {"mask_token", "mask"},
+                                  {"cls_token", "bos"}}) {
+    const std::string full = std::string("tokenizer.ggml.") + key +
+                             "_token_id";  // "seperator" is the format's spelling.
     gguf_set_val_u32(file, full.c_str(), config.special_ids.at(name));
   }
 }
@@ -190,9 +200,14 @@ std::vector<Wanted> wanted_tensors(const Config& config) {
   const std::uint64_t width = config.width;
   const std::uint64_t inner = config.feed_forward;
   std::vector<Wanted> wanted = {
-      {"token_embd.weight", "embeddings.word_embeddings.weight", {config.tokens.size(), width}, true},
+      {"token_embd.weight",
+       "embeddings.word_embeddings.weight",
+       {config.tokens.size(), width},
+       true},
       {"position_embd.weight", "embeddings.position_embeddings.weight", {config.positions, width}},
-      {"token_types.weight", "embeddings.token_type_embeddings.weight", {config.token_types, width}},
+      {"token_types.weight",
+       "embeddings.token_type_embeddings.weight",
+       {config.token_types, width}},
       {"token_embd_norm.weight", "embeddings.LayerNorm.weight", {width}},
       {"token_embd_norm.bias", "embeddings.LayerNorm.bias", {width}},
   };
@@ -200,7 +215,7 @@ std::vector<Wanted> wanted_tensors(const Config& config) {
     const char* name;
     const char* source;
     std::uint64_t out;
-    std::uint64_t in;   // 0: a norm, without a matrix.
+    std::uint64_t in;  // 0: a norm, without a matrix.
   };
   const std::array<Part, 8> parts = {{{"attn_q", "attention.self.query", width, width},
                                       {"attn_k", "attention.self.key", width, width},
@@ -245,24 +260,29 @@ std::optional<std::vector<float>> floats_of(const Safetensors::Tensor& tensor) {
   if (tensor.type == "F16") {
     ggml_fp16_to_fp32_row(halves.data(), values.data(), count);
   } else {
-    ggml_bf16_to_fp32_row(reinterpret_cast<const ggml_bf16_t*>(halves.data()), values.data(), count);
+    ggml_bf16_to_fp32_row(reinterpret_cast<const ggml_bf16_t*>(halves.data()), values.data(),
+                          count);
   }
   return values;
 }
 
-base::Result<void> add_tensor(const Wanted& wanted, const Safetensors& source, ggml_context* memory, gguf_context* file) {
+base::Result<void> add_tensor(const Wanted& wanted, const Safetensors& source, ggml_context* memory,
+                              gguf_context* file) {
   const Safetensors::Tensor* found = find_tensor(source, wanted.source);
   if (found == nullptr) return wrong("model.safetensors lacks the tensor " + wanted.source);
   if (found->shape != wanted.shape) {
-    return wrong("model.safetensors: " + wanted.source + " has another shape than config.json says");
+    return wrong("model.safetensors: " + wanted.source +
+                 " has another shape than config.json says");
   }
   const auto values = floats_of(*found);
-  if (!values) return wrong("model.safetensors: " + wanted.source + " is not of floating-point numbers");
+  if (!values)
+    return wrong("model.safetensors: " + wanted.source + " is not of floating-point numbers");
   const auto in = static_cast<std::int64_t>(wanted.shape.back());
   const ggml_type type = wanted.half ? GGML_TYPE_F16 : GGML_TYPE_F32;
-  ggml_tensor* tensor = wanted.shape.size() == 1
-                            ? ggml_new_tensor_1d(memory, type, in)
-                            : ggml_new_tensor_2d(memory, type, in, static_cast<std::int64_t>(wanted.shape.front()));
+  ggml_tensor* tensor =
+      wanted.shape.size() == 1
+          ? ggml_new_tensor_1d(memory, type, in)
+          : ggml_new_tensor_2d(memory, type, in, static_cast<std::int64_t>(wanted.shape.front()));
   ggml_set_name(tensor, wanted.name.c_str());
   if (wanted.half) {
     ggml_fp32_to_fp16_row(values->data(), static_cast<ggml_fp16_t*>(tensor->data),
@@ -281,9 +301,12 @@ base::Result<void> convert_bert(const Path& folder, const Path& gguf) {
   OPALINE_TRY(const MappedFile mapped, MappedFile::open(folder / "model.safetensors"));
   OPALINE_TRY(const Safetensors source, parse_safetensors(mapped.bytes()));
 
-  // Nothing is larger here than in the source (config.json's sizes are checked against it before a tensor is made).
-  const std::size_t memory_bytes = mapped.bytes().size() + (source.tensors.size() + 8) * (ggml_tensor_overhead() + 64);
-  const std::unique_ptr<ggml_context, Deleter> memory(ggml_init({memory_bytes * 2, nullptr, false}));
+  // Nothing is larger here than in the source (config.json's sizes are checked against it before a
+  // tensor is made).
+  const std::size_t memory_bytes =
+      mapped.bytes().size() + (source.tensors.size() + 8) * (ggml_tensor_overhead() + 64);
+  const std::unique_ptr<ggml_context, Deleter> memory(
+      ggml_init({memory_bytes * 2, nullptr, false}));
   const std::unique_ptr<gguf_context, Deleter> file(gguf_init_empty());
   write_settings(config, file.get());
   for (const Wanted& wanted : wanted_tensors(config)) {
@@ -292,7 +315,8 @@ base::Result<void> convert_bert(const Path& folder, const Path& gguf) {
   if (!gguf_write_to_file(file.get(), gguf.c_str(), false)) {
     std::error_code ignored;
     std::filesystem::remove(gguf, ignored);
-    return base::fail(base::ErrorCode::unavailable, "cannot write " + gguf.string() + " (is the disk full?)");
+    return base::fail(base::ErrorCode::unavailable,
+                      "cannot write " + gguf.string() + " (is the disk full?)");
   }
   return {};
 }

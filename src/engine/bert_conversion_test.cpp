@@ -51,7 +51,7 @@ TEST_F(BertConversion, IsQuantisedToQ8) {
 
 TEST_F(BertConversion, SaysWhichFileIsMissing) {
   for (const auto& [name, bytes] : TinyBert().files()) {
-    if (name.starts_with("1_Pooling")) continue;   // Mean pooling is the default.
+    if (name.starts_with("1_Pooling")) continue;  // Mean pooling is the default.
     const TemporaryFolder folder;
     TinyBert().write(folder.path());
     std::filesystem::remove(folder.path() / name);
@@ -68,10 +68,12 @@ TEST_F(BertConversion, RefusesWrongFiles) {
       {"config.json", "{"},
       {"config.json", R"({"model_type":"gpt2"})"},
       {"config.json", R"({"model_type":"bert"})"},
-      {"config.json", R"({"model_type":"bert","num_hidden_layers":100000,"hidden_size":32,"intermediate_size":64,)"
-                      R"("num_attention_heads":2,"max_position_embeddings":16,"type_vocab_size":2,"layer_norm_eps":1e-12})"},
-      {"config.json", R"({"model_type":"bert","num_hidden_layers":1,"hidden_size":33,"intermediate_size":64,)"
-                      R"("num_attention_heads":2,"max_position_embeddings":16,"type_vocab_size":2,"layer_norm_eps":1e-12})"},
+      {"config.json",
+       R"({"model_type":"bert","num_hidden_layers":100000,"hidden_size":32,"intermediate_size":64,)"
+       R"("num_attention_heads":2,"max_position_embeddings":16,"type_vocab_size":2,"layer_norm_eps":1e-12})"},
+      {"config.json",
+       R"({"model_type":"bert","num_hidden_layers":1,"hidden_size":33,"intermediate_size":64,)"
+       R"("num_attention_heads":2,"max_position_embeddings":16,"type_vocab_size":2,"layer_norm_eps":1e-12})"},
       {"special_tokens_map.json", "{}"},
       {"special_tokens_map.json", R"({"unk_token":1})"},
       {"vocab.txt", ""},
@@ -86,7 +88,8 @@ TEST_F(BertConversion, RefusesWrongFiles) {
     write_file(folder.path() / name, bytes);
     const auto converted = convert_bert(folder.path(), gguf());
     ASSERT_FALSE(converted) << name << ": " << bytes.substr(0, 60);
-    EXPECT_EQ(converted.error().code, base::ErrorCode::invalid_argument) << converted.error().message;
+    EXPECT_EQ(converted.error().code, base::ErrorCode::invalid_argument)
+        << converted.error().message;
   }
 }
 
@@ -100,7 +103,8 @@ TEST_F(BertConversion, NamesTheTensorThatIsMissing) {
 
 TEST_F(BertConversion, SaysThatTheTargetCannotBeWritten) {
   TinyBert().write(folder_.path() / "model");
-  const auto converted = convert_bert(folder_.path() / "model", folder_.path() / "no" / "such" / "folder.gguf");
+  const auto converted =
+      convert_bert(folder_.path() / "model", folder_.path() / "no" / "such" / "folder.gguf");
   ASSERT_FALSE(converted);
   EXPECT_EQ(converted.error().code, base::ErrorCode::unavailable);
 }

@@ -17,7 +17,8 @@ namespace {
 using Messages = std::span<const std::pair<std::string, std::string>>;
 
 std::string spelling_of(const llama_vocab* vocabulary, Token token) {
-  return token == LLAMA_TOKEN_NULL ? std::string() : std::string(llama_vocab_get_text(vocabulary, token));
+  return token == LLAMA_TOKEN_NULL ? std::string()
+                                   : std::string(llama_vocab_get_text(vocabulary, token));
 }
 
 common_json to_json(Messages messages, const jinja::caps& abilities) {
@@ -41,8 +42,8 @@ common_json to_json(Messages messages, const jinja::caps& abilities) {
 
 struct ChatTemplate::Program {
   std::string source;
-  std::string begin;           // Spelling of the token that begins a text …
-  std::string end;             // … and of the one that ends it.
+  std::string begin;  // Spelling of the token that begins a text …
+  std::string end;    // … and of the one that ends it.
   jinja::program statements;
   jinja::caps abilities;
 };
@@ -67,8 +68,9 @@ base::Result<std::unique_ptr<ChatTemplate>> ChatTemplate::create(const LoadedMod
     program->abilities = jinja::caps_get(program->statements);
     return std::unique_ptr<ChatTemplate>(new ChatTemplate(model, std::move(program)));
   } catch (const std::exception& thrown) {
-    return base::fail(base::ErrorCode::invalid_argument,
-                      "the chat template in " + model.description().file.string() + " cannot be used: " + thrown.what());
+    return base::fail(base::ErrorCode::invalid_argument, "the chat template in " +
+                                                             model.description().file.string() +
+                                                             " cannot be used: " + thrown.what());
   }
 }
 
@@ -86,19 +88,22 @@ base::Result<std::vector<Token>> ChatTemplate::render(Messages messages) const {
                                                    {"add_generation_prompt", true}});
     jinja::global_from_json(context, fixed, false);
     jinja::runtime runtime(context);
-    parts = jinja::runtime::gather_string_parts(runtime.execute(program_->statements))->val_str.parts;
+    parts =
+        jinja::runtime::gather_string_parts(runtime.execute(program_->statements))->val_str.parts;
   } catch (const std::exception& thrown) {
-    return base::fail(base::ErrorCode::invalid_argument,
-                      std::string("the model's chat template refuses these messages: ") + thrown.what());
+    return base::fail(
+        base::ErrorCode::invalid_argument,
+        std::string("the model's chat template refuses these messages: ") + thrown.what());
   }
 
   const llama_vocab* vocabulary = llama_model_get_vocab(model_.model());
   using Specials = LoadedModel::Specials;
   using Spelling = LoadedModel::Spelling;
   const auto spells_special = [&](const jinja::string_part& part) {
-    return part.is_input && std::ranges::any_of(model_.tokenise(part.val, Specials::none, Spelling::token), [&](Token token) {
-             return llama_vocab_is_control(vocabulary, token);
-           });
+    return part.is_input &&
+           std::ranges::any_of(
+               model_.tokenise(part.val, Specials::none, Spelling::token),
+               [&](Token token) { return llama_vocab_is_control(vocabulary, token); });
   };
   std::vector<Token> tokens;
   if (std::ranges::none_of(parts, spells_special)) {
@@ -108,12 +113,14 @@ base::Result<std::vector<Token>> ChatTemplate::render(Messages messages) const {
     tokens = model_.tokenise(whole, Specials::none, Spelling::token);
   } else {
     for (const jinja::string_part& part : parts) {
-      const auto piece = model_.tokenise(part.val, Specials::none, part.is_input ? Spelling::text : Spelling::token);
+      const auto piece = model_.tokenise(part.val, Specials::none,
+                                         part.is_input ? Spelling::text : Spelling::token);
       std::ranges::copy(piece, std::back_inserter(tokens));
     }
   }
   const Token begin = llama_vocab_bos(vocabulary);
-  if (llama_vocab_get_add_bos(vocabulary) && begin != LLAMA_TOKEN_NULL && (tokens.empty() || tokens.front() != begin)) {
+  if (llama_vocab_get_add_bos(vocabulary) && begin != LLAMA_TOKEN_NULL &&
+      (tokens.empty() || tokens.front() != begin)) {
     tokens.insert(tokens.begin(), begin);
   }
   return tokens;

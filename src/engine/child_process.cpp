@@ -19,9 +19,10 @@ namespace {
 
 constexpr std::size_t kOutputBytesMax = 64 * 1024;
 constexpr int kTickMs = 200;
-constexpr int kGraceTicks = 10;   // Between SIGTERM and SIGKILL.
+constexpr int kGraceTicks = 10;  // Between SIGTERM and SIGKILL.
 
-std::vector<std::string> merged_environment(const std::vector<std::pair<std::string, std::string>>& additions) {
+std::vector<std::string> merged_environment(
+    const std::vector<std::pair<std::string, std::string>>& additions) {
   std::vector<std::string> merged;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view ours(*entry);
@@ -61,7 +62,8 @@ base::Result<Spawned> spawn(const ChildProcess& child) {
   posix_spawnattr_init(&attributes);
   sigset_t none;
   sigemptyset(&none);
-  // A group of its own, so that what it starts ends with it; and no signal blocked by the thread that asks.
+  // A group of its own, so that what it starts ends with it; and no signal blocked by the thread
+  // that asks.
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
   posix_spawnattr_setpgroup(&attributes, 0);
   posix_spawnattr_setsigmask(&attributes, &none);
@@ -70,13 +72,15 @@ base::Result<Spawned> spawn(const ChildProcess& child) {
   const std::vector<char*> arguments = pointers_of(child.arguments);
   const std::vector<char*> variables = pointers_of(environment);
   Spawned spawned{.output = pipe[0]};
-  const int error = posix_spawnp(&spawned.pid, arguments[0], &actions, &attributes, arguments.data(), variables.data());
+  const int error = posix_spawnp(&spawned.pid, arguments[0], &actions, &attributes,
+                                 arguments.data(), variables.data());
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   ::close(pipe[1]);
   if (error == 0) return spawned;
   ::close(pipe[0]);
-  const auto code = error == ENOENT || error == EACCES ? base::ErrorCode::not_found : base::ErrorCode::unavailable;
+  const auto code = error == ENOENT || error == EACCES ? base::ErrorCode::not_found
+                                                       : base::ErrorCode::unavailable;
   return base::fail(code, "cannot start " + child.arguments[0] + ": " + std::strerror(error));
 }
 
@@ -103,7 +107,8 @@ base::Result<ChildOutcome> run_child(const ChildProcess& child) {
   bool cancelled = false;
   int ticks_since_cancel = 0;
   int status = 0;
-  // A grandchild may hold the pipe open after the child ended, or the child may close it before: wait for the child.
+  // A grandchild may hold the pipe open after the child ended, or the child may close it before:
+  // wait for the child.
   while (true) {
     if (open) {
       open = read_output(spawned.output, outcome.output);
@@ -127,7 +132,8 @@ base::Result<ChildOutcome> run_child(const ChildProcess& child) {
     open = read_output(spawned.output, outcome.output);
   }
   ::close(spawned.output);
-  if (cancelled) return base::fail(base::ErrorCode::cancelled, child.arguments[0] + " was cancelled");
+  if (cancelled)
+    return base::fail(base::ErrorCode::cancelled, child.arguments[0] + " was cancelled");
   outcome.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return outcome;
 }

@@ -7,7 +7,8 @@
 namespace opaline::engine {
 namespace {
 
-constexpr std::size_t kTextsAtOnce = 16;   // Of bulk: few enough that a query does not wait for them.
+constexpr std::size_t kTextsAtOnce =
+    16;  // Of bulk: few enough that a query does not wait for them.
 
 }  // namespace
 
@@ -29,9 +30,11 @@ void EncodeQueue::submit(EncodeJob job, Encoder::Done done) {
     if (stopped_) {
       refusal = base::Error{base::ErrorCode::cancelled, "the encoder is stopping", {}};
     } else if (texts_ + count > settings_.texts_max) {
-      refusal = base::Error{base::ErrorCode::resource_exhausted,
-                            "the embedding queue is full (" + std::to_string(texts_) + " of " +
-                            std::to_string(settings_.texts_max) + " texts wait); try again shortly", {}};
+      refusal =
+          base::Error{base::ErrorCode::resource_exhausted,
+                      "the embedding queue is full (" + std::to_string(texts_) + " of " +
+                          std::to_string(settings_.texts_max) + " texts wait); try again shortly",
+                      {}};
     } else {
       texts_ += count;
       for (std::size_t i = 0; i < count; ++i) line(priority).texts.push_back({ticket, i});
@@ -50,7 +53,8 @@ std::optional<EncodeQueue::Work> EncodeQueue::take() {
   std::unique_lock lock(mutex_);
   while (!stopped_) {
     if (auto work = take_some()) {
-      const bool more = std::ranges::any_of(lines_, [](const Line& l) { return !l.texts.empty() || !l.by_age.empty(); });
+      const bool more = std::ranges::any_of(
+          lines_, [](const Line& l) { return !l.texts.empty() || !l.by_age.empty(); });
       lock.unlock();
       if (more) changed_.notify_one();
       return work;
@@ -77,8 +81,10 @@ std::optional<EncodeQueue::Work> EncodeQueue::take_some() {
 }
 
 std::vector<EncodeQueue::Text> EncodeQueue::take_texts(Line& line, std::size_t count) {
-  const auto end = line.texts.begin() + static_cast<std::ptrdiff_t>(std::min(count, line.texts.size()));
-  std::vector<Text> taken(std::make_move_iterator(line.texts.begin()), std::make_move_iterator(end));
+  const auto end =
+      line.texts.begin() + static_cast<std::ptrdiff_t>(std::min(count, line.texts.size()));
+  std::vector<Text> taken(std::make_move_iterator(line.texts.begin()),
+                          std::make_move_iterator(end));
   line.texts.erase(line.texts.begin(), end);
   return taken;
 }

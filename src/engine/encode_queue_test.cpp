@@ -120,7 +120,7 @@ TEST_F(EncodeQueueTest, RemovesAFailedJobAndKeepsTheOthers) {
   EXPECT_EQ(queue_.texts(), 1U);
   EXPECT_EQ(next_batch(), (Lengths{7}));
   EXPECT_TRUE(results_[good]);
-  queue_.finish(ticket, 3);   // A worker that was busy with the rest: no second call.
+  queue_.finish(ticket, 3);  // A worker that was busy with the rest: no second call.
   EXPECT_EQ(results_[bad]->error().code, base::ErrorCode::cancelled);
 }
 

@@ -36,7 +36,8 @@ Pooling pooling_of(const llama_model* model) {
   char text[16] = {};
   char architecture[64] = {};
   llama_model_meta_val_str(model, "general.architecture", architecture, sizeof(architecture));
-  llama_model_meta_val_str(model, (std::string(architecture) + ".pooling_type").c_str(), text, sizeof(text));
+  llama_model_meta_val_str(model, (std::string(architecture) + ".pooling_type").c_str(), text,
+                           sizeof(text));
   switch (std::atoi(text)) {
     case LLAMA_POOLING_TYPE_CLS: return Pooling::first;
     case LLAMA_POOLING_TYPE_LAST: return Pooling::last;
@@ -62,8 +63,8 @@ std::vector<float> pool(std::span<const float> rows, std::size_t dimension, Pool
 
 class QueuedEncoder final : public Encoder {
  public:
-  QueuedEncoder(std::unique_ptr<LoadedModel> model, std::vector<std::unique_ptr<TokenEncoder>> encoders,
-                EncodeQueue::Settings settings)
+  QueuedEncoder(std::unique_ptr<LoadedModel> model,
+                std::vector<std::unique_ptr<TokenEncoder>> encoders, EncodeQueue::Settings settings)
       : model_(std::move(model)),
         name_(model_->description().file.stem().string()),
         dimension_(static_cast<std::size_t>(llama_model_n_embd_out(model_->model()))),
@@ -78,7 +79,7 @@ class QueuedEncoder final : public Encoder {
 
   ~QueuedEncoder() override {
     queue_.stop();
-    workers_.clear();   // Joins.
+    workers_.clear();  // Joins.
   }
 
   [[nodiscard]] static std::size_t window_of(const LoadedModel& model) {
@@ -91,7 +92,9 @@ class QueuedEncoder final : public Encoder {
   [[nodiscard]] std::size_t window_tokens() const override { return window_; }
   [[nodiscard]] const std::string& model_name() const override { return name_; }
   [[nodiscard]] std::size_t queued_texts() const override { return queue_.texts(); }
-  [[nodiscard]] std::size_t count_tokens(std::string_view text) const override { return tokenise(text).size(); }
+  [[nodiscard]] std::size_t count_tokens(std::string_view text) const override {
+    return tokenise(text).size();
+  }
 
  private:
   using Ticket = EncodeQueue::Ticket;
@@ -120,8 +123,10 @@ class QueuedEncoder final : public Encoder {
       sequence.tokens.resize(window_);
     }
     if (sequence.tokens.empty()) {
-      queue_.fail(text.ticket, {base::ErrorCode::invalid_argument,
-                                "text " + std::to_string(text.index) + " holds nothing that the model can read", {}});
+      queue_.fail(text.ticket,
+                  {base::ErrorCode::invalid_argument,
+                   "text " + std::to_string(text.index) + " holds nothing that the model can read",
+                   {}});
       return;
     }
     queue_.add(std::move(sequence));
@@ -136,10 +141,11 @@ class QueuedEncoder final : public Encoder {
   }
 
   void encode(TokenEncoder& encoder, std::vector<Sequence> batch) {
-    std::map<std::shared_ptr<Ticket>, std::size_t> answers;   // Each job is asked once a batch.
+    std::map<std::shared_ptr<Ticket>, std::size_t> answers;  // Each job is asked once a batch.
     for (const Sequence& sequence : batch) ++answers[sequence.ticket];
     std::erase_if(answers, [&](const auto& entry) { return dropped(entry.first); });
-    std::erase_if(batch, [&](const Sequence& sequence) { return !answers.contains(sequence.ticket); });
+    std::erase_if(batch,
+                  [&](const Sequence& sequence) { return !answers.contains(sequence.ticket); });
     if (batch.empty()) return;
 
     std::vector<std::span<const Token>> sequences;
@@ -177,23 +183,26 @@ class QueuedEncoder final : public Encoder {
   const std::size_t dimension_;
   const std::size_t window_;
   const Pooling pooling_;
-  const std::vector<std::unique_ptr<TokenEncoder>> encoders_;   // One a worker.
+  const std::vector<std::unique_ptr<TokenEncoder>> encoders_;  // One a worker.
   EncodeQueue queue_;
   std::vector<std::jthread> workers_;
 };
 
 }  // namespace
 
-base::Result<std::unique_ptr<Encoder>> Encoder::create(Backend& /*backend*/, EncoderSettings settings) {
+base::Result<std::unique_ptr<Encoder>> Encoder::create(Backend& /*backend*/,
+                                                       EncoderSettings settings) {
   OPALINE_TRY(auto model, LoadedModel::load(settings.model, ModelDescription::Kind::encoder));
   if (settings.threads == 0) settings.threads = std::max(1U, std::thread::hardware_concurrency());
   std::vector<std::unique_ptr<TokenEncoder>> encoders;
   for (std::size_t i = 0; i < settings.threads; ++i) {
-    OPALINE_TRY(auto encoder, create_llama_token_encoder(*model, {.window_tokens = QueuedEncoder::window_of(*model),
-                                                                  .batch_tokens = kBatchTokens}));
+    OPALINE_TRY(auto encoder, create_llama_token_encoder(
+                                  *model, {.window_tokens = QueuedEncoder::window_of(*model),
+                                           .batch_tokens = kBatchTokens}));
     encoders.push_back(std::move(encoder));
   }
-  const EncodeQueue::Settings queue{.workers = settings.threads, .texts_max = settings.queue_texts, .batch_tokens = kBatchTokens};
+  const EncodeQueue::Settings queue{
+      .workers = settings.threads, .texts_max = settings.queue_texts, .batch_tokens = kBatchTokens};
   return std::make_unique<QueuedEncoder>(std::move(model), std::move(encoders), queue);
 }
 

@@ -27,15 +27,19 @@ struct Golden {
   std::vector<float> vector;
 };
 
-/// Texts with their tokens and vectors as NumPy computes them; tests/acceptance/reference_embedding.py writes the file.
+/// Texts with their tokens and vectors as NumPy computes them;
+/// tests/acceptance/reference_embedding.py writes the file.
 std::vector<Golden> golden_rows() {
   namespace json = boost::json;
   std::vector<Golden> rows;
-  const json::value file = json::parse(read_file(std::filesystem::path(OPALINE_ENGINE_SOURCES) / "minilm_golden.json"));
+  const json::value file =
+      json::parse(read_file(std::filesystem::path(OPALINE_ENGINE_SOURCES) / "minilm_golden.json"));
   for (const json::value& row : file.as_array()) {
     Golden golden{.text = std::string(row.at("text").as_string()), .ids = {}, .vector = {}};
-    for (const json::value& id : row.at("ids").as_array()) golden.ids.push_back(static_cast<Token>(id.as_int64()));
-    for (const json::value& value : row.at("vector").as_array()) golden.vector.push_back(value.to_number<float>());
+    for (const json::value& id : row.at("ids").as_array())
+      golden.ids.push_back(static_cast<Token>(id.as_int64()));
+    for (const json::value& value : row.at("vector").as_array())
+      golden.vector.push_back(value.to_number<float>());
     rows.push_back(std::move(golden));
   }
   return rows;
@@ -50,7 +54,8 @@ double cosine(std::span<const float> a, std::span<const float> b) {
 std::future<Result> submit(Encoder& encoder, EncodeJob job) {
   auto promise = std::make_shared<std::promise<Result>>();
   auto future = promise->get_future();
-  encoder.submit(std::move(job), [promise](Result result) { promise->set_value(std::move(result)); });
+  encoder.submit(std::move(job),
+                 [promise](Result result) { promise->set_value(std::move(result)); });
   return future;
 }
 
@@ -64,7 +69,8 @@ EncodeJob job_of(std::vector<std::string> texts, Priority priority = Priority::q
 class EncoderTest : public BackendFixture {
  protected:
   static std::unique_ptr<Encoder> create(const std::string& file, std::size_t queue_texts = 1000) {
-    auto created = Encoder::create(*backend, {.model = test_model(file), .threads = 2, .queue_texts = queue_texts});
+    auto created = Encoder::create(
+        *backend, {.model = test_model(file), .threads = 2, .queue_texts = queue_texts});
     EXPECT_TRUE(created) << created.error().message;
     return created ? std::move(*created) : nullptr;
   }
@@ -90,10 +96,12 @@ class EncoderTest : public BackendFixture {
 
 TEST_F(EncoderTest, TokenisesLikeTheReference) {
   const auto encoder = create("all-minilm-l6-v2-q8_0.gguf");
-  const auto model = LoadedModel::load(test_model("all-minilm-l6-v2-q8_0.gguf"), ModelDescription::Kind::encoder);
+  const auto model =
+      LoadedModel::load(test_model("all-minilm-l6-v2-q8_0.gguf"), ModelDescription::Kind::encoder);
   ASSERT_TRUE(model);
   for (const Golden& row : golden_rows()) {
-    if (row.ids.size() >= 512 || row.text.starts_with("xxx")) continue;   // The encoder cuts and shortens; see below.
+    if (row.ids.size() >= 512 || row.text.starts_with("xxx"))
+      continue;  // The encoder cuts and shortens; see below.
     EXPECT_EQ((*model)->tokenise(row.text, LoadedModel::Specials::added), row.ids) << row.text;
     EXPECT_EQ(encoder->count_tokens(row.text), row.ids.size()) << row.text;
   }
@@ -124,7 +132,9 @@ TEST_F(EncoderTest, GivesUnitVectors) {
   for (const Encoded& encoded : *result) {
     EXPECT_EQ(encoded.rows, 1U);
     ASSERT_EQ(encoded.values.size(), 384U);
-    EXPECT_NEAR(std::inner_product(encoded.values.begin(), encoded.values.end(), encoded.values.begin(), 0.0), 1.0, 1e-5);
+    EXPECT_NEAR(std::inner_product(encoded.values.begin(), encoded.values.end(),
+                                   encoded.values.begin(), 0.0),
+                1.0, 1e-5);
   }
   EXPECT_EQ((*result)[0].tokens, 4U);
   EXPECT_EQ((*result)[1].tokens, 2U);
@@ -156,7 +166,9 @@ TEST_F(EncoderTest, AnswerDoesNotDependOnTheCompany) {
   const std::string text = "The same text, alone and in company.";
   const Result alone = submit(*encoder, job_of({text})).get();
   std::vector<std::string> company;
-  for (int i = 0; i < 30; ++i) company.push_back("Another text, number " + std::to_string(i) + std::string(static_cast<std::size_t>(i) * 7, '!'));
+  for (int i = 0; i < 30; ++i)
+    company.push_back("Another text, number " + std::to_string(i) +
+                      std::string(static_cast<std::size_t>(i) * 7, '!'));
   company.push_back(text);
   const Result together = submit(*encoder, job_of(company, Priority::bulk)).get();
   ASSERT_TRUE(alone);
@@ -175,7 +187,7 @@ TEST_F(EncoderTest, CutsLongTextsAtTheWindow) {
   EXPECT_EQ((*result)[0].tokens, 602U);
   EXPECT_FALSE((*result)[1].cut);
   EXPECT_EQ((*result)[1].tokens, 512U);
-  EXPECT_GT(cosine((*result)[0].values, (*result)[1].values), 0.99999);   // [SEP] is kept.
+  EXPECT_GT(cosine((*result)[0].values, (*result)[1].values), 0.99999);  // [SEP] is kept.
 }
 
 TEST_F(EncoderTest, TakesAnyBytes) {
@@ -184,9 +196,11 @@ TEST_F(EncoderTest, TakesAnyBytes) {
   for (int i = 0; megabyte.size() < 1'000'000; ++i) megabyte += "token " + std::to_string(i) + " ";
   std::string all_bytes;
   for (int byte = 0; byte < 256; ++byte) all_bytes += static_cast<char>(byte);
-  const Result result = submit(*encoder, job_of({megabyte, std::string(1'000'000, 'a'), std::string(1'000'000, '\0'),
-                                                 all_bytes, "\xFF\xFE", "[CLS] [SEP] [PAD] [MASK]", std::string(20'000, '\n'),
-                                                 "\U000E0001\u200B\u2028\uFEFF"})).get();
+  const Result result =
+      submit(*encoder, job_of({megabyte, std::string(1'000'000, 'a'), std::string(1'000'000, '\0'),
+                               all_bytes, "\xFF\xFE", "[CLS] [SEP] [PAD] [MASK]",
+                               std::string(20'000, '\n'), "\U000E0001\u200B\u2028\uFEFF"}))
+          .get();
   ASSERT_TRUE(result) << result.error().message;
   EXPECT_TRUE((*result)[0].cut);
   for (const Encoded& encoded : *result) {
@@ -199,8 +213,10 @@ TEST_F(EncoderTest, AnswersManyCallersAtOnce) {
   std::vector<std::future<Result>> futures;
   for (int i = 0; i < 40; ++i) {
     std::vector<std::string> texts;
-    for (int j = 0; j <= i % 7; ++j) texts.push_back("caller " + std::to_string(i) + " text " + std::to_string(j));
-    futures.push_back(submit(*encoder, job_of(std::move(texts), i % 2 == 0 ? Priority::query : Priority::bulk)));
+    for (int j = 0; j <= i % 7; ++j)
+      texts.push_back("caller " + std::to_string(i) + " text " + std::to_string(j));
+    futures.push_back(
+        submit(*encoder, job_of(std::move(texts), i % 2 == 0 ? Priority::query : Priority::bulk)));
   }
   for (int i = 0; i < 40; ++i) {
     const Result result = futures[static_cast<std::size_t>(i)].get();
@@ -213,12 +229,14 @@ TEST_F(EncoderTest, AnswersManyCallersAtOnce) {
 TEST_F(EncoderTest, RefusesNoTextAndAFullQueue) {
   const auto encoder = create("all-minilm-l6-v2-q8_0.gguf", 10);
   EXPECT_EQ(submit(*encoder, job_of({})).get().error().code, base::ErrorCode::invalid_argument);
-  EXPECT_EQ(submit(*encoder, job_of(std::vector<std::string>(11, "x"))).get().error().code, base::ErrorCode::resource_exhausted);
+  EXPECT_EQ(submit(*encoder, job_of(std::vector<std::string>(11, "x"))).get().error().code,
+            base::ErrorCode::resource_exhausted);
 }
 
 TEST_F(EncoderTest, DropsJobsWhoseCallerLeft) {
   const auto encoder = create("all-minilm-l6-v2-q8_0.gguf", 100'000);
-  EncodeJob job = job_of(std::vector<std::string>(5000, "a text that nobody waits for any more"), Priority::bulk);
+  EncodeJob job = job_of(std::vector<std::string>(5000, "a text that nobody waits for any more"),
+                         Priority::bulk);
   job.abandoned = [asked = std::make_shared<std::atomic<int>>(0)] { return ++*asked > 3; };
   const Result result = submit(*encoder, std::move(job)).get();
   ASSERT_FALSE(result);
@@ -228,7 +246,9 @@ TEST_F(EncoderTest, DropsJobsWhoseCallerLeft) {
 
 TEST_F(EncoderTest, EndsRunningJobsWhenItDies) {
   auto encoder = create("all-minilm-l6-v2-q8_0.gguf", 100'000);
-  auto future = submit(*encoder, job_of(std::vector<std::string>(5000, "a text that will not be reached"), Priority::bulk));
+  auto future = submit(
+      *encoder,
+      job_of(std::vector<std::string>(5000, "a text that will not be reached"), Priority::bulk));
   encoder.reset();
   const Result result = future.get();
   ASSERT_FALSE(result);

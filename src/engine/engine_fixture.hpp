@@ -22,16 +22,19 @@ namespace opaline::engine {
 /// A model of the test machine. Fails the test, with the way to get it, when it is not there.
 inline std::filesystem::path test_model(const std::string& file) {
   const char* folder = std::getenv("OPALINE_TEST_MODELS");
-  const std::filesystem::path path = std::filesystem::path(folder == nullptr ? OPALINE_TEST_MODELS : folder) / file;
+  const std::filesystem::path path =
+      std::filesystem::path(folder == nullptr ? OPALINE_TEST_MODELS : folder) / file;
   EXPECT_TRUE(std::filesystem::exists(path))
-      << path << " is missing. Get it: opaline models pull " << file.substr(0, file.rfind('-')) << ", into that folder";
+      << path << " is missing. Get it: opaline models pull " << file.substr(0, file.rfind('-'))
+      << ", into that folder";
   return path;
 }
 
 /// A folder that goes with the test.
 class TemporaryFolder {
  public:
-  TemporaryFolder() : path_(std::filesystem::temp_directory_path() / ("opaline-engine-" + base::random_hex(8))) {
+  TemporaryFolder()
+      : path_(std::filesystem::temp_directory_path() / ("opaline-engine-" + base::random_hex(8))) {
     std::filesystem::create_directories(path_);
   }
   ~TemporaryFolder() {
@@ -83,7 +86,8 @@ class GgufBytes {
     return text(key).number<std::uint32_t>(4).number(value);
   }
   /// One dimension of 32-bit floats.
-  GgufBytes& tensor(std::string_view name, std::uint64_t count, std::uint64_t offset, std::uint32_t type = 0) {
+  GgufBytes& tensor(std::string_view name, std::uint64_t count, std::uint64_t offset,
+                    std::uint32_t type = 0) {
     return text(name).number<std::uint32_t>(1).number(count).number(type).number(offset);
   }
   GgufBytes& pad(std::size_t alignment = 32) {
@@ -104,10 +108,16 @@ inline std::string small_gguf() {
       .number_value("bert.block_count", 1)
       .number_value("bert.embedding_length", 8)
       .number_value("bert.context_length", 16)
-      .text("tokenizer.ggml.tokens").number<std::uint32_t>(9).number<std::uint32_t>(8).number<std::uint64_t>(2)
-      .text("a").text("b")
-      .tensor("first", 8, 0).tensor("second", 4, 32)
-      .pad().raw(std::string(32 + 16, 'x'));
+      .text("tokenizer.ggml.tokens")
+      .number<std::uint32_t>(9)
+      .number<std::uint32_t>(8)
+      .number<std::uint64_t>(2)
+      .text("a")
+      .text("b")
+      .tensor("first", 8, 0)
+      .tensor("second", 4, 32)
+      .pad()
+      .raw(std::string(32 + 16, 'x'));
   return file.bytes();
 }
 

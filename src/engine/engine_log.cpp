@@ -21,7 +21,8 @@ void take_line(ggml_log_level /*level*/, const char* text, void* /*unused*/) {
 }  // namespace
 
 void route_engine_log() {
-  static std::once_flag once;   // The callback is process-wide in llama.cpp, and setting it is not thread-safe.
+  static std::once_flag
+      once;  // The callback is process-wide in llama.cpp, and setting it is not thread-safe.
   std::call_once(once, [] { llama_log_set(take_line, nullptr); });
 }
 

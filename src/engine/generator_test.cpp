@@ -20,7 +20,8 @@ struct Outcome {
 };
 
 /// Starts a generation; the future is ready once it has ended.
-std::future<Outcome> start(Generator& generator, Generation asked, std::function<bool()> abandoned = {},
+std::future<Outcome> start(Generator& generator, Generation asked,
+                           std::function<bool()> abandoned = {},
                            std::function<void(const std::string&)> on_text = {}) {
   struct State {
     std::promise<Outcome> promise;
@@ -29,23 +30,27 @@ std::future<Outcome> start(Generator& generator, Generation asked, std::function
   };
   auto state = std::make_shared<State>();
   auto future = state->promise.get_future();
-  generator.submit(std::move(asked), {.on_text = [state, on_text](std::string text) {
-                                        EXPECT_EQ(state->ends, 0);
-                                        EXPECT_FALSE(text.empty());
-                                        EXPECT_TRUE(base::is_utf8(text));
-                                        if (on_text) on_text(text);
-                                        state->outcome.text += text;
-                                      },
-                                      .on_end = [state](base::Result<Generated> end) {
-                                        EXPECT_EQ(++state->ends, 1);
-                                        state->outcome.end = std::move(end);
-                                        state->promise.set_value(std::move(state->outcome));
-                                      },
+  generator.submit(std::move(asked), {.on_text =
+                                          [state, on_text](std::string text) {
+                                            EXPECT_EQ(state->ends, 0);
+                                            EXPECT_FALSE(text.empty());
+                                            EXPECT_TRUE(base::is_utf8(text));
+                                            if (on_text) on_text(text);
+                                            state->outcome.text += text;
+                                          },
+                                      .on_end =
+                                          [state](base::Result<Generated> end) {
+                                            EXPECT_EQ(++state->ends, 1);
+                                            state->outcome.end = std::move(end);
+                                            state->promise.set_value(std::move(state->outcome));
+                                          },
                                       .abandoned = std::move(abandoned)});
   return future;
 }
 
-Outcome run(Generator& generator, Generation asked) { return start(generator, std::move(asked)).get(); }
+Outcome run(Generator& generator, Generation asked) {
+  return start(generator, std::move(asked)).get();
+}
 
 Generation babble(std::string text, std::size_t max_tokens = 20) {
   Generation asked;
@@ -57,7 +62,8 @@ Generation babble(std::string text, std::size_t max_tokens = 20) {
 
 class GeneratorTest : public BackendFixture {
  protected:
-  void create(TinyLlama model = {}, std::size_t sequences = 4, std::size_t queue = 64, std::size_t context = 0) {
+  void create(TinyLlama model = {}, std::size_t sequences = 4, std::size_t queue = 64,
+              std::size_t context = 0) {
     write_file(folder_.path() / "tiny.gguf", model.bytes());
     auto created = Generator::create(*backend, {.model = folder_.path() / "tiny.gguf",
                                                 .threads = 2,
@@ -126,7 +132,8 @@ TEST_F(GeneratorTest, RunsManyAtOnceAndQueuesTheRest) {
   create({}, 4);
   const Outcome alone = run(*generator_, babble("text 3", 30));
   std::vector<std::future<Outcome>> futures;
-  for (int i = 0; i < 20; ++i) futures.push_back(start(*generator_, babble("text " + std::to_string(i), 30)));
+  for (int i = 0; i < 20; ++i)
+    futures.push_back(start(*generator_, babble("text " + std::to_string(i), 30)));
   for (int i = 0; i < 20; ++i) {
     const Outcome outcome = futures[static_cast<std::size_t>(i)].get();
     ASSERT_TRUE(outcome.end) << outcome.end.error().message;
@@ -136,14 +143,18 @@ TEST_F(GeneratorTest, RunsManyAtOnceAndQueuesTheRest) {
 }
 
 TEST_F(GeneratorTest, GoesOnWhenTheCacheIsFullOfEndedOnes) {
-  create({}, 4, 64, 64);   // 128 cells, two whole contexts.
+  create({}, 4, 64, 64);  // 128 cells, two whole contexts.
   for (int i = 0; i < 30; ++i) {
-    const Outcome outcome = run(*generator_, babble(std::to_string(i) + std::string(40, static_cast<char>('a' + i % 26)), 20));
+    const Outcome outcome =
+        run(*generator_,
+            babble(std::to_string(i) + std::string(40, static_cast<char>('a' + i % 26)), 20));
     ASSERT_TRUE(outcome.end) << outcome.end.error().message;
-    EXPECT_EQ(outcome.end->completion_tokens, std::min<std::size_t>(20, 64 - outcome.end->prompt_tokens));
+    EXPECT_EQ(outcome.end->completion_tokens,
+              std::min<std::size_t>(20, 64 - outcome.end->prompt_tokens));
   }
   std::vector<std::future<Outcome>> futures;
-  for (int i = 0; i < 12; ++i) futures.push_back(start(*generator_, babble(std::string(30, static_cast<char>('a' + i)), 100)));
+  for (int i = 0; i < 12; ++i)
+    futures.push_back(start(*generator_, babble(std::string(30, static_cast<char>('a' + i)), 100)));
   for (auto& future : futures) {
     const Outcome outcome = future.get();
     ASSERT_TRUE(outcome.end) << outcome.end.error().message;
@@ -158,11 +169,12 @@ TEST_F(GeneratorTest, RefusesWhenTheQueueIsFull) {
   const auto wait = all_submitted.get_future().share();
   std::promise<void> running;
   std::vector<std::future<Outcome>> futures;
-  futures.push_back(start(*generator_, babble("first", 50), {}, [&, told = false](const std::string&) mutable {
-    if (!told) running.set_value();
-    told = true;
-    wait.wait();
-  }));
+  futures.push_back(
+      start(*generator_, babble("first", 50), {}, [&, told = false](const std::string&) mutable {
+        if (!told) running.set_value();
+        told = true;
+        wait.wait();
+      }));
   running.get_future().wait();
   for (int i = 0; i < 3; ++i) futures.push_back(start(*generator_, babble("next", 2)));
   const Outcome refused = futures.back().get();
@@ -178,8 +190,10 @@ TEST_F(GeneratorTest, RefusesPromptsThatDoNotFit) {
   const Outcome outcome = run(*generator_, babble(std::string(1000, 'a')));
   ASSERT_FALSE(outcome.end);
   EXPECT_EQ(outcome.end.error().code, base::ErrorCode::invalid_argument);
-  EXPECT_NE(outcome.end.error().message.find("256"), std::string::npos) << outcome.end.error().message;
-  EXPECT_NE(outcome.end.error().message.find("100"), std::string::npos) << outcome.end.error().message;
+  EXPECT_NE(outcome.end.error().message.find("256"), std::string::npos)
+      << outcome.end.error().message;
+  EXPECT_NE(outcome.end.error().message.find("100"), std::string::npos)
+      << outcome.end.error().message;
   const Outcome megabytes = run(*generator_, babble(std::string(20'000'000, 'a')));
   ASSERT_FALSE(megabytes.end);
   EXPECT_EQ(megabytes.end.error().code, base::ErrorCode::invalid_argument);
@@ -224,9 +238,12 @@ TEST_F(GeneratorTest, TakesAnyBytes) {
   create();
   std::string all_bytes;
   for (int byte = 0; byte < 256; ++byte) all_bytes += static_cast<char>(byte);
-  for (const std::string& text : {std::string(), all_bytes.substr(0, 128), all_bytes.substr(220), std::string("\xF0\x9F")}) {
+  for (const std::string& text :
+       {std::string(), all_bytes.substr(0, 128), all_bytes.substr(220), std::string("\xF0\x9F")}) {
     const Outcome outcome = run(*generator_, babble(text, 10));
-    if (!outcome.end) EXPECT_EQ(outcome.end.error().code, base::ErrorCode::invalid_argument) << outcome.end.error().message;
+    if (!outcome.end)
+      EXPECT_EQ(outcome.end.error().code, base::ErrorCode::invalid_argument)
+          << outcome.end.error().message;
   }
 }
 
@@ -248,8 +265,10 @@ TEST_F(GeneratorTest, KeepsToASchemaWhateverTheModelWants) {
 TEST_F(GeneratorTest, EndsWhenTheCallerLeaves) {
   create();
   std::atomic<bool> gone = false;
-  const Outcome outcome = start(*generator_, babble("abc", 100'000), [&] { return gone.load(); },
-                                [&](const std::string&) { gone = true; }).get();
+  const Outcome outcome = start(
+                              *generator_, babble("abc", 100'000), [&] { return gone.load(); },
+                              [&](const std::string&) { gone = true; })
+                              .get();
   ASSERT_FALSE(outcome.end);
   EXPECT_EQ(outcome.end.error().code, base::ErrorCode::cancelled);
   EXPECT_TRUE(run(*generator_, babble("abc")).end);
@@ -259,10 +278,11 @@ TEST_F(GeneratorTest, EndsEverythingWithCancelledWhenItDies) {
   create({}, 2);
   std::promise<void> running;
   std::vector<std::future<Outcome>> futures;
-  futures.push_back(start(*generator_, babble("abc", 100'000), {}, [&, told = false](const std::string&) mutable {
-    if (!told) running.set_value();
-    told = true;
-  }));
+  futures.push_back(
+      start(*generator_, babble("abc", 100'000), {}, [&, told = false](const std::string&) mutable {
+        if (!told) running.set_value();
+        told = true;
+      }));
   for (int i = 0; i < 5; ++i) futures.push_back(start(*generator_, babble("abc", 100'000)));
   running.get_future().wait();
   generator_.reset();
@@ -276,7 +296,8 @@ TEST_F(GeneratorTest, SaysWhyAModelCannotBeUsed) {
   const auto missing = Generator::create(*backend, {.model = "/no/such/model.gguf"});
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().code, base::ErrorCode::not_found);
-  const auto encoder = Generator::create(*backend, {.model = test_model("all-minilm-l6-v2-q8_0.gguf")});
+  const auto encoder =
+      Generator::create(*backend, {.model = test_model("all-minilm-l6-v2-q8_0.gguf")});
   ASSERT_FALSE(encoder);
   EXPECT_EQ(encoder.error().code, base::ErrorCode::invalid_argument);
 }
@@ -286,7 +307,9 @@ class GemmaTest : public BackendFixture {
  protected:
   static void SetUpTestSuite() {
     BackendFixture::SetUpTestSuite();
-    auto created = Generator::create(*backend, {.model = test_model("gemma-3-270m-q8_0.gguf"), .threads = 2, .context_tokens = 2048});
+    auto created = Generator::create(
+        *backend,
+        {.model = test_model("gemma-3-270m-q8_0.gguf"), .threads = 2, .context_tokens = 2048});
     ASSERT_TRUE(created) << created.error().message;
     gemma = std::move(*created);
   }
@@ -308,8 +331,9 @@ TEST_F(GemmaTest, CountsOnAndStopsAtAStopString) {
 
 TEST_F(GemmaTest, AnswersInJson) {
   Generation asked = babble("Q: Name two cities in Italy as JSON.\nA: ", 60);
-  asked.json_schema = R"({"type":"object","properties":{"cities":{"type":"array","items":{"type":"string","maxLength":20},)"
-                      R"("minItems":2,"maxItems":2}},"required":["cities"],"additionalProperties":false})";
+  asked.json_schema =
+      R"({"type":"object","properties":{"cities":{"type":"array","items":{"type":"string","maxLength":20},)"
+      R"("minItems":2,"maxItems":2}},"required":["cities"],"additionalProperties":false})";
   const Outcome outcome = run(*gemma, asked);
   ASSERT_TRUE(outcome.end) << outcome.end.error().message;
   boost::json::error_code error;

@@ -16,12 +16,13 @@ static_assert(std::endian::native == std::endian::little, "GGUF is read as littl
 
 constexpr std::uint64_t kValuesMax = 100'000;
 constexpr std::uint64_t kTensorsMax = 1'000'000;
-constexpr std::uint64_t kKeyBytesMax = 65'535;      // The format's own limit.
-constexpr std::uint64_t kLayersMax = 512;           // llama.cpp's LLAMA_MAX_LAYERS.
+constexpr std::uint64_t kKeyBytesMax = 65'535;  // The format's own limit.
+constexpr std::uint64_t kLayersMax = 512;       // llama.cpp's LLAMA_MAX_LAYERS.
 constexpr std::uint64_t kWidthMax = 1 << 20;
 
 std::unexpected<base::Error> wrong(std::string what) {
-  return base::fail(base::ErrorCode::invalid_argument, "not a valid GGUF model: " + std::move(what));
+  return base::fail(base::ErrorCode::invalid_argument,
+                    "not a valid GGUF model: " + std::move(what));
 }
 
 /// Reads forward through the file; says nullopt where it would leave it.
@@ -63,10 +64,17 @@ class Cursor {
 /// Bytes of one element, 0 for strings, arrays and unknown types.
 std::uint64_t width_of(std::uint32_t type) {
   switch (type) {
-    case GGUF_TYPE_UINT8: case GGUF_TYPE_INT8: case GGUF_TYPE_BOOL: return 1;
-    case GGUF_TYPE_UINT16: case GGUF_TYPE_INT16: return 2;
-    case GGUF_TYPE_UINT32: case GGUF_TYPE_INT32: case GGUF_TYPE_FLOAT32: return 4;
-    case GGUF_TYPE_UINT64: case GGUF_TYPE_INT64: case GGUF_TYPE_FLOAT64: return 8;
+    case GGUF_TYPE_UINT8:
+    case GGUF_TYPE_INT8:
+    case GGUF_TYPE_BOOL: return 1;
+    case GGUF_TYPE_UINT16:
+    case GGUF_TYPE_INT16: return 2;
+    case GGUF_TYPE_UINT32:
+    case GGUF_TYPE_INT32:
+    case GGUF_TYPE_FLOAT32: return 4;
+    case GGUF_TYPE_UINT64:
+    case GGUF_TYPE_INT64:
+    case GGUF_TYPE_FLOAT64: return 8;
     default: return 0;
   }
 }
@@ -126,7 +134,8 @@ base::Result<void> read_values(Cursor& cursor, std::uint64_t count, GgufHead& he
     if (!key || !type) return wrong("it ends within its settings (truncated?)");
     auto value = read_value(cursor, *type);
     if (key->empty()) return wrong("a setting has no name");
-    if (!value) return wrong("setting '" + std::string(*key) + "' is truncated or of an unknown type");
+    if (!value)
+      return wrong("setting '" + std::string(*key) + "' is truncated or of an unknown type");
     if (!head.values.emplace(*key, std::move(*value)).second) {
       return wrong("setting '" + std::string(*key) + "' is there twice");
     }
@@ -140,7 +149,9 @@ base::Result<std::pair<GgufHead::Tensor, std::uint64_t>> read_tensor(Cursor& cur
   const auto dimensions = cursor.number<std::uint32_t>();
   if (!name || !dimensions) return wrong("its list of tensors is truncated");
   GgufHead::Tensor tensor{.name = std::string(*name), .elements = 1};
-  const auto wrong_tensor = [&](const char* what) { return wrong("tensor '" + tensor.name + "' " + what); };
+  const auto wrong_tensor = [&](const char* what) {
+    return wrong("tensor '" + tensor.name + "' " + what);
+  };
   if (*dimensions > GGML_MAX_DIMS) return wrong_tensor("has too many dimensions");
   std::uint64_t row = 1;
   for (std::uint32_t i = 0; i < *dimensions; ++i) {
@@ -162,7 +173,8 @@ base::Result<std::pair<GgufHead::Tensor, std::uint64_t>> read_tensor(Cursor& cur
   if (block == 0 || block_bytes == 0) return wrong_tensor("has a type that is no longer in use");
   if (row % block != 0) return wrong_tensor("has rows that are no multiple of its type's block");
   const std::uint64_t blocks = tensor.elements / block;
-  if (blocks > std::numeric_limits<std::int64_t>::max() / block_bytes) return wrong_tensor("has an impossible size");
+  if (blocks > std::numeric_limits<std::int64_t>::max() / block_bytes)
+    return wrong_tensor("has an impossible size");
   tensor.bytes = blocks * block_bytes;
   tensor.type = ggml_type_name(ggml);
   for (char& letter : tensor.type) {
@@ -171,7 +183,8 @@ base::Result<std::pair<GgufHead::Tensor, std::uint64_t>> read_tensor(Cursor& cur
   return std::pair{std::move(tensor), *offset};
 }
 
-base::Result<void> read_tensors(Cursor& cursor, std::uint64_t count, std::uint64_t file_bytes, GgufHead& head) {
+base::Result<void> read_tensors(Cursor& cursor, std::uint64_t count, std::uint64_t file_bytes,
+                                GgufHead& head) {
   std::uint64_t alignment = GGUF_DEFAULT_ALIGNMENT;
   if (const auto found = head.values.find(GGUF_KEY_GENERAL_ALIGNMENT); found != head.values.end()) {
     const auto* number = std::get_if<std::uint64_t>(&found->second);
@@ -180,15 +193,19 @@ base::Result<void> read_tensors(Cursor& cursor, std::uint64_t count, std::uint64
     }
     alignment = *number;
   }
-  const auto padded = [&](std::uint64_t bytes) { return (bytes + alignment - 1) / alignment * alignment; };
+  const auto padded = [&](std::uint64_t bytes) {
+    return (bytes + alignment - 1) / alignment * alignment;
+  };
 
   std::set<std::string, std::less<>> names;
-  std::uint64_t expected = 0;   // Tensors follow one another; gguf.h asks for it too.
+  std::uint64_t expected = 0;  // Tensors follow one another; gguf.h asks for it too.
   for (std::uint64_t i = 0; i < count; ++i) {
     OPALINE_TRY(auto read, read_tensor(cursor));
     auto& [tensor, offset] = read;
-    if (!names.insert(tensor.name).second) return wrong("tensor '" + tensor.name + "' is there twice");
-    if (offset != expected) return wrong("tensor '" + tensor.name + "' does not begin where it should");
+    if (!names.insert(tensor.name).second)
+      return wrong("tensor '" + tensor.name + "' is there twice");
+    if (offset != expected)
+      return wrong("tensor '" + tensor.name + "' does not begin where it should");
     if (tensor.bytes > file_bytes - expected) {
       return wrong("the file ends before tensor '" + tensor.name + "' does (truncated download?)");
     }
@@ -196,7 +213,8 @@ base::Result<void> read_tensors(Cursor& cursor, std::uint64_t count, std::uint64
     head.tensor_bytes_end = expected + tensor.bytes;
     expected = padded(head.tensor_bytes_end);
     head.tensors.push_back(std::move(tensor));
-    if (expected > file_bytes && i + 1 < count) return wrong("the file ends before its tensors do (truncated download?)");
+    if (expected > file_bytes && i + 1 < count)
+      return wrong("the file ends before its tensors do (truncated download?)");
   }
   if (count == 0) return {};
   const std::uint64_t begin = padded(cursor.position());
@@ -207,8 +225,8 @@ base::Result<void> read_tensors(Cursor& cursor, std::uint64_t count, std::uint64
   return {};
 }
 
-base::Result<void> check_array(const GgufHead& head, std::string_view key, std::set<std::uint32_t> types,
-                               std::optional<std::uint64_t> count) {
+base::Result<void> check_array(const GgufHead& head, std::string_view key,
+                               std::set<std::uint32_t> types, std::optional<std::uint64_t> count) {
   const auto found = head.values.find(key);
   if (found == head.values.end()) return {};
   const auto* array = std::get_if<GgufHead::Array>(&found->second);
@@ -234,7 +252,8 @@ std::optional<std::uint64_t> GgufHead::find_number(std::string_view key) const {
   const auto found = values.find(key);
   if (found == values.end()) return std::nullopt;
   if (const auto* number = std::get_if<std::uint64_t>(&found->second)) return *number;
-  if (const auto* number = std::get_if<std::int64_t>(&found->second); number != nullptr && *number >= 0) {
+  if (const auto* number = std::get_if<std::int64_t>(&found->second);
+      number != nullptr && *number >= 0) {
     return static_cast<std::uint64_t>(*number);
   }
   return std::nullopt;
@@ -254,9 +273,11 @@ base::Result<GgufHead> check_gguf(std::span<const std::byte> file) {
   const auto version = cursor.number<std::uint32_t>();
   const auto tensor_count = cursor.number<std::uint64_t>();
   const auto value_count = cursor.number<std::uint64_t>();
-  if (!version || !tensor_count || !value_count) return wrong("it ends within its first bytes (truncated?)");
+  if (!version || !tensor_count || !value_count)
+    return wrong("it ends within its first bytes (truncated?)");
   if (*version < 2 || *version > GGUF_VERSION) {
-    return wrong("version " + std::to_string(*version) + " of the format is not supported, 2 and 3 are");
+    return wrong("version " + std::to_string(*version) +
+                 " of the format is not supported, 2 and 3 are");
   }
   if (*value_count > kValuesMax) return wrong("it claims an impossible number of settings");
   if (*tensor_count > kTensorsMax) return wrong("it claims an impossible number of tensors");
@@ -270,11 +291,15 @@ base::Result<void> check_gguf_model(const GgufHead& head) {
   const auto architecture = head.find_text("general.architecture");
   if (!architecture) return wrong("it names no architecture (general.architecture)");
   if (head.tensors.empty()) return wrong("it holds no tensors (a vocabulary only?)");
-  const auto key = [&](std::string_view name) { return std::string(*architecture) + "." + std::string(name); };
-  for (const auto& [name, max] : {std::pair{"block_count", kLayersMax}, {"embedding_length", kWidthMax},
+  const auto key = [&](std::string_view name) {
+    return std::string(*architecture) + "." + std::string(name);
+  };
+  for (const auto& [name, max] : {std::pair{"block_count", kLayersMax},
+                                  {"embedding_length", kWidthMax},
                                   {"context_length", std::uint64_t{1} << 31}}) {
     const auto number = head.find_number(key(name));
-    if (!number || *number == 0 || *number > max) return wrong("setting '" + key(name) + "' is missing or out of range");
+    if (!number || *number == 0 || *number > max)
+      return wrong("setting '" + key(name) + "' is missing or out of range");
   }
   // May be an array (one number a layer) in some architectures; a plain one is divided by.
   const auto heads = head.values.find(key("attention.head_count"));
@@ -289,7 +314,8 @@ base::Result<void> check_gguf_model(const GgufHead& head) {
   const auto* tokens = head.find_array("tokenizer.ggml.tokens");
   if (tokens == nullptr || tokens->count == 0) return wrong("it holds no vocabulary");
   OPALINE_TRY_DO(check_array(head, "tokenizer.ggml.scores", {GGUF_TYPE_FLOAT32}, tokens->count));
-  OPALINE_TRY_DO(check_array(head, "tokenizer.ggml.token_type", {GGUF_TYPE_INT32, GGUF_TYPE_UINT32}, tokens->count));
+  OPALINE_TRY_DO(check_array(head, "tokenizer.ggml.token_type", {GGUF_TYPE_INT32, GGUF_TYPE_UINT32},
+                             tokens->count));
   OPALINE_TRY_DO(check_array(head, "tokenizer.ggml.merges", {GGUF_TYPE_STRING}, {}));
   return {};
 }

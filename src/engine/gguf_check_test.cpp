@@ -59,20 +59,52 @@ TEST(GgufCheck, RefusesWhatContradictsItself) {
       {"key without name", GgufBytes().head(0, 1).text_value("", "x").bytes()},
       {"unknown value type", GgufBytes().head(0, 1).text("k").number(13U).number(0L).bytes()},
       {"boolean of 2", GgufBytes().head(0, 1).text("k").number(7U).number<std::uint8_t>(2).bytes()},
-      {"array longer than the file", GgufBytes().head(0, 1).text("k").number(9U).number(4U).number(kHuge).bytes()},
-      {"array of arrays", GgufBytes().head(0, 1).text("k").number(9U).number(9U).number(1L).bytes()},
+      {"array longer than the file",
+       GgufBytes().head(0, 1).text("k").number(9U).number(4U).number(kHuge).bytes()},
+      {"array of arrays",
+       GgufBytes().head(0, 1).text("k").number(9U).number(9U).number(1L).bytes()},
       {"setting twice", GgufBytes().head(0, 2).number_value("k", 1).number_value("k", 2).bytes()},
-      {"alignment 3", GgufBytes().head(1, 1).number_value("general.alignment", 3).tensor("t", 1, 0).pad().raw("1234").bytes()},
-      {"tensor twice", GgufBytes().head(2, 0).tensor("t", 8, 0).tensor("t", 8, 32).pad().raw(std::string(64, 'x')).bytes()},
-      {"tensors overlap", GgufBytes().head(2, 0).tensor("s", 8, 0).tensor("t", 8, 0).pad().raw(std::string(64, 'x')).bytes()},
-      {"tensor past the end", GgufBytes().head(1, 0).tensor("t", 1000, 0).pad().raw(std::string(64, 'x')).bytes()},
-      {"tensor without end", GgufBytes().head(1, 0).tensor("t", kHuge / 2, 0).pad().raw(std::string(64, 'x')).bytes()},
-      {"tensor of nothing", GgufBytes().head(1, 0).tensor("t", 0, 0).pad().raw(std::string(64, 'x')).bytes()},
-      {"tensor of unknown type", GgufBytes().head(1, 0).tensor("t", 8, 0, 9999).pad().raw(std::string(64, 'x')).bytes()},
-      {"tensor of a removed type", GgufBytes().head(1, 0).tensor("t", 32, 0, 4).pad().raw(std::string(64, 'x')).bytes()},
-      {"row is no multiple of a block", GgufBytes().head(1, 0).tensor("t", 33, 0, 8).pad().raw(std::string(64, 'x')).bytes()},
-      {"five dimensions", GgufBytes().head(1, 0).text("t").number(5U).raw(std::string(60, '\1')).pad().bytes()},
-      {"long tensor name", GgufBytes().head(1, 0).tensor(std::string(64, 'n'), 8, 0).pad().raw(std::string(64, 'x')).bytes()},
+      {"alignment 3", GgufBytes()
+                          .head(1, 1)
+                          .number_value("general.alignment", 3)
+                          .tensor("t", 1, 0)
+                          .pad()
+                          .raw("1234")
+                          .bytes()},
+      {"tensor twice", GgufBytes()
+                           .head(2, 0)
+                           .tensor("t", 8, 0)
+                           .tensor("t", 8, 32)
+                           .pad()
+                           .raw(std::string(64, 'x'))
+                           .bytes()},
+      {"tensors overlap", GgufBytes()
+                              .head(2, 0)
+                              .tensor("s", 8, 0)
+                              .tensor("t", 8, 0)
+                              .pad()
+                              .raw(std::string(64, 'x'))
+                              .bytes()},
+      {"tensor past the end",
+       GgufBytes().head(1, 0).tensor("t", 1000, 0).pad().raw(std::string(64, 'x')).bytes()},
+      {"tensor without end",
+       GgufBytes().head(1, 0).tensor("t", kHuge / 2, 0).pad().raw(std::string(64, 'x')).bytes()},
+      {"tensor of nothing",
+       GgufBytes().head(1, 0).tensor("t", 0, 0).pad().raw(std::string(64, 'x')).bytes()},
+      {"tensor of unknown type",
+       GgufBytes().head(1, 0).tensor("t", 8, 0, 9999).pad().raw(std::string(64, 'x')).bytes()},
+      {"tensor of a removed type",
+       GgufBytes().head(1, 0).tensor("t", 32, 0, 4).pad().raw(std::string(64, 'x')).bytes()},
+      {"row is no multiple of a block",
+       GgufBytes().head(1, 0).tensor("t", 33, 0, 8).pad().raw(std::string(64, 'x')).bytes()},
+      {"five dimensions",
+       GgufBytes().head(1, 0).text("t").number(5U).raw(std::string(60, '\1')).pad().bytes()},
+      {"long tensor name", GgufBytes()
+                               .head(1, 0)
+                               .tensor(std::string(64, 'n'), 8, 0)
+                               .pad()
+                               .raw(std::string(64, 'x'))
+                               .bytes()},
   };
   for (const auto& [what, bytes] : files) {
     const auto head = check_gguf(as_bytes(bytes));
@@ -95,12 +127,17 @@ TEST(GgufCheck, RefusesModelsThatWouldAbortLlama) {
   EXPECT_FALSE(broken([](Head head) { head.values["bert.block_count"] = std::uint64_t{0}; }));
   EXPECT_FALSE(broken([](Head head) { head.values["bert.block_count"] = std::uint64_t{100'000}; }));
   EXPECT_FALSE(broken([](Head head) { head.values["bert.embedding_length"] = std::string("8"); }));
-  EXPECT_FALSE(broken([](Head head) { head.values["bert.attention.head_count"] = std::uint64_t{0}; }));
+  EXPECT_FALSE(
+      broken([](Head head) { head.values["bert.attention.head_count"] = std::uint64_t{0}; }));
   EXPECT_FALSE(broken([](Head head) { head.values.erase("tokenizer.ggml.tokens"); }));
-  EXPECT_FALSE(broken([](Head head) { head.values["tokenizer.ggml.tokens"] = GgufHead::Array{4, 2}; }));
-  EXPECT_FALSE(broken([](Head head) { head.values["tokenizer.ggml.scores"] = GgufHead::Array{6, 1}; }));
-  EXPECT_FALSE(broken([](Head head) { head.values["tokenizer.ggml.token_type"] = GgufHead::Array{6, 2}; }));
-  EXPECT_FALSE(broken([](Head head) { head.values["tokenizer.ggml.merges"] = GgufHead::Array{5, 2}; }));
+  EXPECT_FALSE(
+      broken([](Head head) { head.values["tokenizer.ggml.tokens"] = GgufHead::Array{4, 2}; }));
+  EXPECT_FALSE(
+      broken([](Head head) { head.values["tokenizer.ggml.scores"] = GgufHead::Array{6, 1}; }));
+  EXPECT_FALSE(
+      broken([](Head head) { head.values["tokenizer.ggml.token_type"] = GgufHead::Array{6, 2}; }));
+  EXPECT_FALSE(
+      broken([](Head head) { head.values["tokenizer.ggml.merges"] = GgufHead::Array{5, 2}; }));
 }
 
 }  // namespace

@@ -16,8 +16,9 @@
 namespace opaline::engine {
 namespace {
 
-constexpr std::size_t kSequencesMax = 256;   // LLAMA_MAX_SEQ.
-constexpr std::size_t kIdleMax = 24;         // Ended sequences whose prefix is kept; each costs a row of logits.
+constexpr std::size_t kSequencesMax = 256;  // LLAMA_MAX_SEQ.
+constexpr std::size_t kIdleMax =
+    24;  // Ended sequences whose prefix is kept; each costs a row of logits.
 
 bool ask_aborted(void* settings) {
   const auto& aborted = static_cast<const LlamaSequencesSettings*>(settings)->aborted;
@@ -29,21 +30,26 @@ class SharedContext final : public LlamaSequences {
   SharedContext(const LoadedModel& model, LlamaSequencesSettings settings)
       : settings_(std::move(settings)),
         table_(std::min(kSequencesMax, settings_.busy + kIdleMax)),
-        vocabulary_(static_cast<std::size_t>(llama_vocab_n_tokens(llama_model_get_vocab(model.model())))),
+        vocabulary_(
+            static_cast<std::size_t>(llama_vocab_n_tokens(llama_model_get_vocab(model.model())))),
         // A recurrent state is of the whole sequence: a part of it cannot be taken over.
-        shares_prefixes_(!llama_model_is_recurrent(model.model()) && !llama_model_is_hybrid(model.model())),
+        shares_prefixes_(!llama_model_is_recurrent(model.model()) &&
+                         !llama_model_is_hybrid(model.model())),
         batch_(llama_batch_init(static_cast<std::int32_t>(settings_.batch_tokens), 0, 1)) {
     llama_context_params wanted = llama_context_default_params();
     wanted.n_ctx = static_cast<std::uint32_t>(settings_.cells);
     wanted.n_batch = static_cast<std::uint32_t>(settings_.batch_tokens);
     wanted.n_ubatch = wanted.n_batch;
-    wanted.n_seq_max = static_cast<std::uint32_t>(std::min(kSequencesMax, settings_.busy + kIdleMax));
-    wanted.n_outputs_max = static_cast<std::uint32_t>(std::max(settings_.busy, std::size_t{wanted.n_seq_max}));
+    wanted.n_seq_max =
+        static_cast<std::uint32_t>(std::min(kSequencesMax, settings_.busy + kIdleMax));
+    wanted.n_outputs_max =
+        static_cast<std::uint32_t>(std::max(settings_.busy, std::size_t{wanted.n_seq_max}));
     wanted.n_threads = static_cast<std::int32_t>(settings_.threads);
     wanted.n_threads_batch = wanted.n_threads;
     wanted.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_AUTO;
     wanted.kv_unified = true;
-    wanted.swa_full = true;   // Else tokens outside the window are dropped, and no prefix could be taken over.
+    wanted.swa_full =
+        true;  // Else tokens outside the window are dropped, and no prefix could be taken over.
     wanted.no_perf = true;
     wanted.abort_callback = ask_aborted;
     wanted.abort_callback_data = const_cast<LlamaSequencesSettings*>(&settings_);
@@ -60,7 +66,7 @@ class SharedContext final : public LlamaSequences {
   std::optional<Opened> open(std::span<const Token> prompt) override {
     if (busy_ == settings_.busy) return std::nullopt;
     const auto claim = table_.claim(prompt);
-    OPALINE_ASSERT(claim.has_value());   // There are more sequences than `busy`.
+    OPALINE_ASSERT(claim.has_value());  // There are more sequences than `busy`.
     ++busy_;
     std::size_t cached = shares_prefixes_ ? claim->common : 0;
     const auto sequence = static_cast<llama_seq_id>(claim->sequence);
@@ -68,7 +74,8 @@ class SharedContext final : public LlamaSequences {
     llama_memory_t memory = llama_get_memory(context_);
     if (claim->source || cached == 0) {
       llama_memory_seq_rm(memory, sequence, -1, -1);
-      if (cached > 0) llama_memory_seq_cp(memory, static_cast<llama_seq_id>(*claim->source), sequence, 0, common);
+      if (cached > 0)
+        llama_memory_seq_cp(memory, static_cast<llama_seq_id>(*claim->source), sequence, 0, common);
     } else if (!llama_memory_seq_rm(memory, sequence, common, -1)) {
       llama_memory_seq_rm(memory, sequence, -1, -1);
       cached = 0;
@@ -93,7 +100,8 @@ class SharedContext final : public LlamaSequences {
         empty(*idle);
         continue;
       }
-      // What of the batch was computed before the fault is cut off again, so that the table stays true.
+      // What of the batch was computed before the fault is cut off again, so that the table stays
+      // true.
       for (const Slice& slice : slices) cut_back(slice.sequence);
       if (status == 2) return Outcome::aborted;
       base::log(base::LogLevel::error, "llama_decode_failed", {{"status", status}});
@@ -122,7 +130,8 @@ class SharedContext final : public LlamaSequences {
     for (const Slice& slice : slices) {
       OPALINE_ASSERT(!slice.tokens.empty());
       // llama.cpp aborts the process when more than a batch comes at once.
-      OPALINE_ASSERT(static_cast<std::size_t>(batch_.n_tokens) + slice.tokens.size() <= settings_.batch_tokens);
+      OPALINE_ASSERT(static_cast<std::size_t>(batch_.n_tokens) + slice.tokens.size() <=
+                     settings_.batch_tokens);
       auto position = static_cast<llama_pos>(table_.tokens(slice.sequence).size());
       for (const Token token : slice.tokens) {
         const std::int32_t at = batch_.n_tokens++;
@@ -139,7 +148,9 @@ class SharedContext final : public LlamaSequences {
 
   void cut_back(std::size_t sequence) {
     const auto held = static_cast<llama_pos>(table_.tokens(sequence).size());
-    if (!llama_memory_seq_rm(llama_get_memory(context_), static_cast<llama_seq_id>(sequence), held, -1)) empty(sequence);
+    if (!llama_memory_seq_rm(llama_get_memory(context_), static_cast<llama_seq_id>(sequence), held,
+                             -1))
+      empty(sequence);
   }
 
   void empty(std::size_t sequence) {
@@ -159,12 +170,13 @@ class SharedContext final : public LlamaSequences {
 
 }  // namespace
 
-base::Result<std::unique_ptr<LlamaSequences>> LlamaSequences::create(const LoadedModel& model, LlamaSequencesSettings settings) {
+base::Result<std::unique_ptr<LlamaSequences>> LlamaSequences::create(
+    const LoadedModel& model, LlamaSequencesSettings settings) {
   auto sequences = std::make_unique<SharedContext>(model, std::move(settings));
   if (!sequences->ready()) {
     return base::fail(base::ErrorCode::invalid_argument,
                       "llama.cpp cannot run the model " + model.description().file.string() +
-                      " (not enough memory for its context?)");
+                          " (not enough memory for its context?)");
   }
   return sequences;
 }

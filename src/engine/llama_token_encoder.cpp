@@ -12,8 +12,8 @@
 namespace opaline::engine {
 namespace {
 
-constexpr std::size_t kShortTokens = 64;      // Up to here without flash attention.
-constexpr std::size_t kSequencesMax = 256;    // LLAMA_MAX_SEQ.
+constexpr std::size_t kShortTokens = 64;    // Up to here without flash attention.
+constexpr std::size_t kSequencesMax = 256;  // LLAMA_MAX_SEQ.
 
 struct ContextDeleter {
   void operator()(llama_context* context) const { llama_free(context); }
@@ -47,11 +47,13 @@ class LlamaTokenEncoder final : public TokenEncoder {
 
   [[nodiscard]] bool ready() const { return short_ != nullptr && long_ != nullptr; }
 
-  base::Result<std::span<const float>> encode(std::span<const std::span<const Token>> sequences) override {
+  base::Result<std::span<const float>> encode(
+      std::span<const std::span<const Token>> sequences) override {
     // llama.cpp aborts the process when more than a context's tokens come at once.
     OPALINE_ASSERT(!sequences.empty() && sequences.size() <= kSequencesMax);
     batch_.n_tokens = 0;
-    for (std::size_t i = 0; i < sequences.size(); ++i) append(sequences[i], static_cast<llama_seq_id>(i));
+    for (std::size_t i = 0; i < sequences.size(); ++i)
+      append(sequences[i], static_cast<llama_seq_id>(i));
     const auto tokens = static_cast<std::size_t>(batch_.n_tokens);
     llama_context* context = tokens <= kShortTokens ? short_.get() : long_.get();
     const int status = llama_encode(context, batch_);
@@ -87,9 +89,10 @@ class LlamaTokenEncoder final : public TokenEncoder {
 
 }  // namespace
 
-base::Result<std::unique_ptr<TokenEncoder>> create_llama_token_encoder(const LoadedModel& model,
-                                                                       LlamaTokenEncoderSettings settings) {
-  const std::size_t tokens_max = std::max({settings.window_tokens, settings.batch_tokens, kShortTokens});
+base::Result<std::unique_ptr<TokenEncoder>> create_llama_token_encoder(
+    const LoadedModel& model, LlamaTokenEncoderSettings settings) {
+  const std::size_t tokens_max =
+      std::max({settings.window_tokens, settings.batch_tokens, kShortTokens});
   auto encoder = std::make_unique<LlamaTokenEncoder>(model, tokens_max);
   if (!encoder->ready()) {
     return base::fail(base::ErrorCode::invalid_argument,

@@ -24,15 +24,17 @@ std::string_view noun(ModelDescription::Kind kind) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::filesystem::path& file, ModelDescription::Kind kind) {
+base::Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::filesystem::path& file,
+                                                             ModelDescription::Kind kind) {
   OPALINE_TRY(ModelDescription description, inspect_model(file));
   if (description.kind != kind) {
     return base::fail(base::ErrorCode::invalid_argument,
-                      file.string() + " is " + std::string(noun(description.kind)) + " (architecture " +
-                      description.architecture + "), and " + std::string(noun(kind)) +
-                      " is needed here: see 'opaline models list'");
+                      file.string() + " is " + std::string(noun(description.kind)) +
+                          " (architecture " + description.architecture + "), and " +
+                          std::string(noun(kind)) + " is needed here: see 'opaline models list'");
   }
-  std::string reason = "llama.cpp does not know its architecture (" + description.architecture + ") or misses a part of it";
+  std::string reason = "llama.cpp does not know its architecture (" + description.architecture +
+                       ") or misses a part of it";
   llama_model* model = nullptr;
   try {
     model = llama_model_load_from_file(file.c_str(), llama_model_default_params());
@@ -40,7 +42,8 @@ base::Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::filesyst
     reason = thrown.what();
   }
   if (model == nullptr) {
-    return base::fail(base::ErrorCode::invalid_argument, "cannot load the model " + file.string() + ": " + reason);
+    return base::fail(base::ErrorCode::invalid_argument,
+                      "cannot load the model " + file.string() + ": " + reason);
   }
   std::unique_ptr<LoadedModel> loaded(new LoadedModel(model, std::move(description)));
   if (llama_vocab_type(llama_model_get_vocab(model)) == LLAMA_VOCAB_TYPE_NONE) {
@@ -51,7 +54,8 @@ base::Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::filesyst
 
 LoadedModel::~LoadedModel() { llama_model_free(model_); }
 
-std::vector<Token> LoadedModel::tokenise(std::string_view text, Specials specials, Spelling spelling) const {
+std::vector<Token> LoadedModel::tokenise(std::string_view text, Specials specials,
+                                         Spelling spelling) const {
   std::string repaired;
   if (!base::is_utf8(text)) {
     repaired = base::to_utf8(text);
@@ -60,11 +64,12 @@ std::vector<Token> LoadedModel::tokenise(std::string_view text, Specials special
   OPALINE_ASSERT(text.size() < std::numeric_limits<std::int32_t>::max());
   const llama_vocab* vocabulary = llama_model_get_vocab(model_);
   const auto fill = [&](std::vector<Token>& tokens) {
-    return llama_tokenize(vocabulary, text.data(), static_cast<std::int32_t>(text.size()), tokens.data(),
-                          static_cast<std::int32_t>(tokens.size()), specials == Specials::added,
-                          spelling == Spelling::token);
+    return llama_tokenize(vocabulary, text.data(), static_cast<std::int32_t>(text.size()),
+                          tokens.data(), static_cast<std::int32_t>(tokens.size()),
+                          specials == Specials::added, spelling == Spelling::token);
   };
-  // English has about four letters a token; the exact number comes back negative when that was too few.
+  // English has about four letters a token; the exact number comes back negative when that was too
+  // few.
   std::vector<Token> tokens(text.size() / 3 + 16);
   std::int32_t count = fill(tokens);
   if (count < 0) {

@@ -16,7 +16,8 @@ TEST_F(LoadedModelTest, RefusesAModelForTheWrongRole) {
   ASSERT_FALSE(as_encoder);
   EXPECT_EQ(as_encoder.error().code, base::ErrorCode::invalid_argument);
   EXPECT_NE(as_encoder.error().message.find("gemma3"), std::string::npos);
-  const auto as_generator = LoadedModel::load(test_model("all-minilm-l6-v2-q8_0.gguf"), Kind::generator);
+  const auto as_generator =
+      LoadedModel::load(test_model("all-minilm-l6-v2-q8_0.gguf"), Kind::generator);
   ASSERT_FALSE(as_generator);
   EXPECT_EQ(as_generator.error().code, base::ErrorCode::invalid_argument);
 }
@@ -24,15 +25,21 @@ TEST_F(LoadedModelTest, RefusesAModelForTheWrongRole) {
 TEST_F(LoadedModelTest, RefusesWhatLlamaCannotLoad) {
   const TemporaryFolder folder;
   const auto file = folder.path() / "small.gguf";
-  GgufBytes bytes;   // Sound, and not a model that llama.cpp knows.
+  GgufBytes bytes;  // Sound, and not a model that llama.cpp knows.
   bytes.head(1, 6)
       .text_value("general.architecture", "unheard-of")
       .number_value("unheard-of.block_count", 1)
       .number_value("unheard-of.embedding_length", 8)
       .number_value("unheard-of.context_length", 16)
       .number_value("unheard-of.pooling_type", 1)
-      .text("tokenizer.ggml.tokens").number<std::uint32_t>(9).number<std::uint32_t>(8).number<std::uint64_t>(1).text("a")
-      .tensor("t", 8, 0).pad().raw(std::string(32, 'x'));
+      .text("tokenizer.ggml.tokens")
+      .number<std::uint32_t>(9)
+      .number<std::uint32_t>(8)
+      .number<std::uint64_t>(1)
+      .text("a")
+      .tensor("t", 8, 0)
+      .pad()
+      .raw(std::string(32, 'x'));
   write_file(file, bytes.bytes());
   const auto loaded = LoadedModel::load(file, Kind::encoder);
   ASSERT_FALSE(loaded);
@@ -45,7 +52,8 @@ TEST_F(LoadedModelTest, SurvivesARealModelCutAnywhere) {
   const TemporaryFolder folder;
   const auto file = folder.path() / "cut.gguf";
   for (const double part : {0.0001, 0.001, 0.01, 0.03, 0.2, 0.5, 0.9, 0.999999}) {
-    write_file(file, std::string_view(whole).substr(0, static_cast<std::size_t>(part * static_cast<double>(whole.size()))));
+    write_file(file, std::string_view(whole).substr(
+                         0, static_cast<std::size_t>(part * static_cast<double>(whole.size()))));
     const auto loaded = LoadedModel::load(file, Kind::encoder);
     ASSERT_FALSE(loaded) << part;
     EXPECT_EQ(loaded.error().code, base::ErrorCode::invalid_argument);

@@ -3,10 +3,12 @@
 namespace opaline::engine {
 namespace {
 
-constexpr std::size_t kWordBytesMax = 100;           // "max_input_chars_per_word" of BERT's WordPiece.
+constexpr std::size_t kWordBytesMax = 100;  // "max_input_chars_per_word" of BERT's WordPiece.
 constexpr std::string_view kUnknown = "\U000130B8";  // A hieroglyph.
 
-bool is_word_byte(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_word_byte(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
 
 }  // namespace
 

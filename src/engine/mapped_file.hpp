@@ -9,8 +9,8 @@
 
 namespace opaline::engine {
 
-/// A file's bytes, mapped read-only; unmapped when it dies. Movable. Nobody may shorten the file meanwhile: model
-/// files are written under another name and renamed, never changed in place.
+/// A file's bytes, mapped read-only; unmapped when it dies. Movable. Nobody may shorten the file
+/// meanwhile: model files are written under another name and renamed, never changed in place.
 class MappedFile {
  public:
   /// @error not_found: no such regular file; unavailable: it cannot be read.

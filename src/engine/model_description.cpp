@@ -14,19 +14,22 @@ namespace {
 std::string quantisation_of(const GgufHead& head) {
   std::map<std::string_view, std::uint64_t> elements;
   for (const GgufHead::Tensor& tensor : head.tensors) elements[tensor.type] += tensor.elements;
-  const auto most = std::ranges::max_element(elements, {}, [](const auto& entry) { return entry.second; });
+  const auto most =
+      std::ranges::max_element(elements, {}, [](const auto& entry) { return entry.second; });
   return most == elements.end() ? std::string() : std::string(most->first);
 }
 
 /// Encoders say so by a pooling type or attention that is not causal.
 ModelDescription::Kind kind_of(const GgufHead& head, const std::string& architecture) {
   const auto causal = head.values.find(architecture + ".attention.causal");
-  const bool sees_all = causal != head.values.end() && std::holds_alternative<bool>(causal->second) &&
+  const bool sees_all = causal != head.values.end() &&
+                        std::holds_alternative<bool>(causal->second) &&
                         !std::get<bool>(causal->second);
   if (sees_all || head.find_number(architecture + ".pooling_type").value_or(0) != 0) {
     return ModelDescription::Kind::encoder;
   }
-  constexpr std::array<std::string_view, 5> kOthers = {"t5", "t5encoder", "clip", "wavtokenizer-dec", "whisper"};
+  constexpr std::array<std::string_view, 5> kOthers = {"t5", "t5encoder", "clip",
+                                                       "wavtokenizer-dec", "whisper"};
   if (std::ranges::find(kOthers, architecture) != kOthers.end() || architecture.contains("bert")) {
     return ModelDescription::Kind::other;
   }

@@ -36,7 +36,8 @@ TEST(ModelDescription, SaysWhatIsWrongWithAFile) {
   ASSERT_FALSE(a_folder);
   EXPECT_EQ(a_folder.error().code, base::ErrorCode::not_found);
 
-  for (const std::string& bytes : {std::string(), std::string("hello"), std::string(100'000, '\xA5'), small_gguf().substr(0, 200)}) {
+  for (const std::string& bytes : {std::string(), std::string("hello"),
+                                   std::string(100'000, '\xA5'), small_gguf().substr(0, 200)}) {
     const auto file = folder.path() / "wrong.gguf";
     write_file(file, bytes);
     const auto wrong = inspect_model(file);

@@ -15,9 +15,12 @@ using Path = std::filesystem::path;
 using State = ModelEntry::State;
 
 /// Files on their way, wheels and locks: hidden, so that a listing of the folder shows models only.
-Path staging_of(const Path& folder, const KnownModel& model) { return folder / ".pull" / model.name; }
+Path staging_of(const Path& folder, const KnownModel& model) {
+  return folder / ".pull" / model.name;
+}
 
-State state_of(const Path& file, const Path& manifest_file, std::uint64_t bytes, ModelLibrary::Check check) {
+State state_of(const Path& file, const Path& manifest_file, std::uint64_t bytes,
+               ModelLibrary::Check check) {
   const auto manifest = read_manifest(manifest_file);
   if (!manifest || manifest->bytes != bytes) return State::changed;
   if (check == ModelLibrary::Check::sizes) return State::verified;
@@ -46,7 +49,8 @@ const KnownModel* ModelLibrary::find_known(std::string_view name) const {
 
 std::string ModelLibrary::known_names() const {
   std::string names;
-  for (const KnownModel& model : settings_.models) names += (names.empty() ? "" : ", ") + model.name;
+  for (const KnownModel& model : settings_.models)
+    names += (names.empty() ? "" : ", ") + model.name;
   return names;
 }
 
@@ -86,14 +90,18 @@ std::vector<ModelEntry> ModelLibrary::list(Check check) const {
     const Path& file = found.path();
     if (file.extension() != ".gguf" || !found.is_regular_file(error)) continue;
     if (std::ranges::find(entries, file, &ModelEntry::file) != entries.end()) continue;
-    ModelEntry entry{.name = file.stem().string(), .file = file, .bytes = found.file_size(error), .state = State::foreign};
+    ModelEntry entry{.name = file.stem().string(),
+                     .file = file,
+                     .bytes = found.file_size(error),
+                     .state = State::foreign};
     if (const auto description = inspect_model(file)) {
       using Kind = ModelDescription::Kind;
-      if (description->kind != Kind::other) entry.role = description->kind == Kind::encoder ? "encoder" : "generator";
+      if (description->kind != Kind::other)
+        entry.role = description->kind == Kind::encoder ? "encoder" : "generator";
       entry.format = description->quantisation;
       entry.licence = description->licence;
     } else {
-      entry.state = State::changed;   // Not a sound model: nothing could load it.
+      entry.state = State::changed;  // Not a sound model: nothing could load it.
     }
     entries.push_back(std::move(entry));
   }
@@ -102,7 +110,8 @@ std::vector<ModelEntry> ModelLibrary::list(Check check) const {
   return entries;
 }
 
-base::Result<std::vector<ModelEntry>> ModelLibrary::pull(std::string_view name, const PullOptions& options) const {
+base::Result<std::vector<ModelEntry>> ModelLibrary::pull(std::string_view name,
+                                                         const PullOptions& options) const {
   const KnownModel* model = find_known(name);
   if (model == nullptr) {
     return base::fail(base::ErrorCode::not_found,
@@ -124,11 +133,13 @@ base::Result<std::vector<ModelEntry>> ModelLibrary::pull(std::string_view name, 
     return base::fail(base::ErrorCode::unavailable,
                       "cannot write to " + settings_.folder.string() + ": " + error.message());
   }
-  OPALINE_TRY(const PullLock lock, PullLock::acquire(settings_.folder / ".pull" / (model->name + ".lock"), model->name, options));
+  OPALINE_TRY(const PullLock lock,
+              PullLock::acquire(settings_.folder / ".pull" / (model->name + ".lock"), model->name,
+                                options));
   // Another process may have made them while we waited.
   const std::vector<std::string> formats = missing();
   if (!formats.empty()) {
-    std::filesystem::create_directories(staging, error);   // The one before us removed it.
+    std::filesystem::create_directories(staging, error);  // The one before us removed it.
     OPALINE_TRY_DO(make_model(*model, formats, settings_, staging, options));
     std::filesystem::remove_all(staging, error);
   }
@@ -147,18 +158,21 @@ base::Result<Path> ModelLibrary::resolve(std::string_view name_or_path) const {
   }
   for (const KnownModel& model : settings_.models) {
     for (const std::string& format : model.formats) {
-      if (wanted != file_stem(model, format) && (wanted != model.name || format != model.formats.front())) continue;
+      if (wanted != file_stem(model, format) &&
+          (wanted != model.name || format != model.formats.front()))
+        continue;
       const Path file = settings_.folder / (file_stem(model, format) + ".gguf");
       if (std::filesystem::is_regular_file(file, error)) return file;
       return base::fail(base::ErrorCode::not_found,
-                        "model " + wanted + " is not in " + settings_.folder.string() + ". Get it: opaline models pull " +
-                        model.name);
+                        "model " + wanted + " is not in " + settings_.folder.string() +
+                            ". Get it: opaline models pull " + model.name);
     }
   }
   const Path file = settings_.folder / (wanted + ".gguf");
   if (std::filesystem::is_regular_file(file, error)) return file;
-  return base::fail(base::ErrorCode::not_found, "no model '" + wanted + "' in " + settings_.folder.string() +
-                                                    "; known are: " + known_names() + " (opaline models pull NAME), or give a path");
+  return base::fail(base::ErrorCode::not_found,
+                    "no model '" + wanted + "' in " + settings_.folder.string() + "; known are: " +
+                        known_names() + " (opaline models pull NAME), or give a path");
 }
 
 base::Result<ModelDescription> ModelLibrary::inspect(std::string_view name_or_path) const {

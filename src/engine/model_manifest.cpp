@@ -27,7 +27,9 @@ base::Result<ModelManifest> read_manifest(const std::filesystem::path& file) {
   std::error_code error;
   const auto bytes = std::filesystem::file_size(file, error);
   if (error) return base::fail(base::ErrorCode::not_found, "no manifest " + file.string());
-  const auto wrong = [&] { return base::fail(base::ErrorCode::invalid_argument, file.string() + " is no manifest"); };
+  const auto wrong = [&] {
+    return base::fail(base::ErrorCode::invalid_argument, file.string() + " is no manifest");
+  };
   if (bytes > kBytesMax) return wrong();
   std::ifstream in(file, std::ios::binary);
   const std::string text(std::istreambuf_iterator<char>(in), {});

@@ -16,8 +16,8 @@ struct ModelManifest {
   std::uint64_t bytes = 0;
   std::string licence;
   std::string licence_url;
-  std::string source;      ///< The packages: "name==version, …".
-  std::string created;     ///< UTC, "2026-01-31T12:00:00Z".
+  std::string source;   ///< The packages: "name==version, …".
+  std::string created;  ///< UTC, "2026-01-31T12:00:00Z".
 
   friend bool operator==(const ModelManifest&, const ModelManifest&) = default;
 };

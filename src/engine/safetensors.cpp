@@ -12,10 +12,11 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::uint64_t kHeaderBytesMax = 100 * 1000 * 1000;   // The format's own limit.
+constexpr std::uint64_t kHeaderBytesMax = 100 * 1000 * 1000;  // The format's own limit.
 
 std::unexpected<base::Error> wrong(std::string what) {
-  return base::fail(base::ErrorCode::invalid_argument, "not a valid safetensors file: " + std::move(what));
+  return base::fail(base::ErrorCode::invalid_argument,
+                    "not a valid safetensors file: " + std::move(what));
 }
 
 std::optional<std::uint64_t> width_of(std::string_view type) {
@@ -26,7 +27,8 @@ std::optional<std::uint64_t> width_of(std::string_view type) {
   return std::nullopt;
 }
 
-std::optional<std::vector<std::uint64_t>> numbers_of(const json::object& entry, std::string_view key) {
+std::optional<std::vector<std::uint64_t>> numbers_of(const json::object& entry,
+                                                     std::string_view key) {
   const json::value* list = entry.if_contains(key);
   if (list == nullptr || !list->is_array()) return std::nullopt;
   std::vector<std::uint64_t> numbers;
@@ -42,13 +44,15 @@ std::optional<std::vector<std::uint64_t>> numbers_of(const json::object& entry, 
   return numbers;
 }
 
-std::optional<Safetensors::Tensor> read_tensor(const json::value& value, std::span<const std::byte> area) {
+std::optional<Safetensors::Tensor> read_tensor(const json::value& value,
+                                               std::span<const std::byte> area) {
   if (!value.is_object()) return std::nullopt;
   const json::object& entry = value.get_object();
   const json::value* type = entry.if_contains("dtype");
   auto shape = numbers_of(entry, "shape");
   const auto offsets = numbers_of(entry, "data_offsets");
-  if (type == nullptr || !type->is_string() || !shape || !offsets || offsets->size() != 2) return std::nullopt;
+  if (type == nullptr || !type->is_string() || !shape || !offsets || offsets->size() != 2)
+    return std::nullopt;
   const std::uint64_t begin = (*offsets)[0];
   const std::uint64_t end = (*offsets)[1];
   const auto width = width_of(type->get_string());
@@ -59,7 +63,8 @@ std::optional<Safetensors::Tensor> read_tensor(const json::value& value, std::sp
     elements *= extent;
   }
   if (elements > area.size() / *width || elements * *width != end - begin) return std::nullopt;
-  return Safetensors::Tensor{std::string(type->get_string()), *std::move(shape), area.subspan(begin, end - begin)};
+  return Safetensors::Tensor{std::string(type->get_string()), *std::move(shape),
+                             area.subspan(begin, end - begin)};
 }
 
 }  // namespace
@@ -69,7 +74,8 @@ base::Result<Safetensors> parse_safetensors(std::span<const std::byte> file) {
   if (file.size() < sizeof(header_bytes)) return wrong("it is shorter than its own length field");
   std::memcpy(&header_bytes, file.data(), sizeof(header_bytes));
   const auto rest = file.subspan(sizeof(header_bytes));
-  if (header_bytes > kHeaderBytesMax || header_bytes > rest.size()) return wrong("its header is truncated");
+  if (header_bytes > kHeaderBytesMax || header_bytes > rest.size())
+    return wrong("its header is truncated");
   const std::string_view text(reinterpret_cast<const char*>(rest.data()), header_bytes);
   json::error_code error;
   const json::value header = json::parse(text, error);
@@ -79,7 +85,8 @@ base::Result<Safetensors> parse_safetensors(std::span<const std::byte> file) {
   for (const auto& [name, value] : header.get_object()) {
     if (name == "__metadata__") continue;
     auto tensor = read_tensor(value, rest.subspan(header_bytes));
-    if (!tensor) return wrong("tensor '" + std::string(name) + "' has an impossible type, shape or place");
+    if (!tensor)
+      return wrong("tensor '" + std::string(name) + "' has an impossible type, shape or place");
     found.tensors.emplace(std::string(name), *std::move(tensor));
   }
   return found;

@@ -5,7 +5,8 @@
 #include "engine/safetensors.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
-  const auto file = opaline::engine::parse_safetensors({reinterpret_cast<const std::byte*>(bytes), size});
+  const auto file =
+      opaline::engine::parse_safetensors({reinterpret_cast<const std::byte*>(bytes), size});
   std::size_t sum = 0;
   if (file) {
     for (const auto& [name, tensor] : file->tensors) {

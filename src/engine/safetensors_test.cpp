@@ -14,7 +14,8 @@ std::string file_of(std::string_view header, std::string_view area) {
 TEST(Safetensors, GivesTensorsByName) {
   const std::string file = file_of(
       R"({"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},)"
-      R"("b":{"dtype":"F16","shape":[],"data_offsets":[8,10]}})", "0123456789");
+      R"("b":{"dtype":"F16","shape":[],"data_offsets":[8,10]}})",
+      "0123456789");
   const auto parsed = parse_safetensors(as_bytes(file));
   ASSERT_TRUE(parsed) << parsed.error().message;
   ASSERT_EQ(parsed->tensors.size(), 2U);
@@ -34,13 +35,18 @@ TEST(Safetensors, RefusesWhatContradictsItself) {
       {"tensor is no object", file_of(R"({"a":1})", "")},
       {"no type", file_of(R"({"a":{"shape":[1],"data_offsets":[0,4]}})", "0123")},
       {"unknown type", file_of(R"({"a":{"dtype":"F8","shape":[4],"data_offsets":[0,4]}})", "0123")},
-      {"negative offset", file_of(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[-1,3]}})", "0123")},
-      {"offsets the wrong way round", file_of(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[4,0]}})", "0123")},
+      {"negative offset",
+       file_of(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[-1,3]}})", "0123")},
+      {"offsets the wrong way round",
+       file_of(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[4,0]}})", "0123")},
       {"past the end", file_of(R"({"a":{"dtype":"U8","shape":[5],"data_offsets":[0,5]}})", "0123")},
-      {"shape and offsets differ", file_of(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", "0123")},
+      {"shape and offsets differ",
+       file_of(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", "0123")},
       {"shape overflows",
-       file_of(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296,4],"data_offsets":[0,4]}})", "0123")},
-      {"three offsets", file_of(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4,4]}})", "0123")},
+       file_of(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296,4],"data_offsets":[0,4]}})",
+               "0123")},
+      {"three offsets",
+       file_of(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4,4]}})", "0123")},
   };
   for (const auto& [what, bytes] : files) {
     const auto parsed = parse_safetensors(as_bytes(bytes));

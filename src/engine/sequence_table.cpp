@@ -13,18 +13,21 @@ std::optional<SequenceTable::Claim> SequenceTable::claim(std::span<const Token> 
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     const std::vector<Token>& tokens = entries_[i].tokens;
     const auto end = std::ranges::mismatch(prompt, tokens).in1;
-    const std::size_t common = std::min(static_cast<std::size_t>(end - prompt.begin()), prompt.size() - 1);
+    const std::size_t common =
+        std::min(static_cast<std::size_t>(end - prompt.begin()), prompt.size() - 1);
     if (common > claim.common) {
       claim.common = common;
       best = i;
     }
   }
-  // An empty one first, then the one that was idle for the longest time; the source itself only if nothing else is left.
+  // An empty one first, then the one that was idle for the longest time; the source itself only if
+  // nothing else is left.
   std::optional<std::size_t> target;
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     const Entry& entry = entries_[i];
     if (entry.busy || i == best) continue;
-    if (!target || (entry.tokens.empty() ? 0 : entry.used) < (entries_[*target].tokens.empty() ? 0 : entries_[*target].used)) {
+    if (!target || (entry.tokens.empty() ? 0 : entry.used) <
+                       (entries_[*target].tokens.empty() ? 0 : entries_[*target].used)) {
       target = i;
     }
   }
@@ -57,9 +60,7 @@ void SequenceTable::release(std::size_t sequence) {
   entry.used = ++clock_;
 }
 
-void SequenceTable::forget(std::size_t sequence) {
-  entries_[sequence].tokens.clear();
-}
+void SequenceTable::forget(std::size_t sequence) { entries_[sequence].tokens.clear(); }
 
 std::optional<std::size_t> SequenceTable::oldest_idle() const {
   std::optional<std::size_t> oldest;

@@ -5,16 +5,18 @@
 namespace opaline::engine {
 namespace {
 
-// How long a step may take: while answers are written, so that each of them flows; else, so that a newcomer need not wait.
+// How long a step may take: while answers are written, so that each of them flows; else, so that a
+// newcomer need not wait.
 constexpr double kStepSecondsBesideAnswers = 0.04;
 constexpr double kStepSecondsAlone = 0.25;
-constexpr std::size_t kSliceMin = 8;           // Less would read all weights for next to nothing.
-constexpr std::size_t kLearnFrom = 8;          // Smaller steps cost about the same whatever their size.
+constexpr std::size_t kSliceMin = 8;   // Less would read all weights for next to nothing.
+constexpr std::size_t kLearnFrom = 8;  // Smaller steps cost about the same whatever their size.
 constexpr double kWeightOfNew = 0.3;
 
 }  // namespace
 
-std::vector<std::size_t> StepPlan::divide(std::span<const Part> parts, std::size_t tokens_max) const {
+std::vector<std::size_t> StepPlan::divide(std::span<const Part> parts,
+                                          std::size_t tokens_max) const {
   std::vector<std::size_t> counts(parts.size());
   std::size_t left = tokens_max;
   std::size_t answers = 0;

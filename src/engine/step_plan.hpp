@@ -7,8 +7,9 @@
 
 namespace opaline::engine {
 
-/// Divides a step of the generator among answers and prompts: each answer gets its one token, prompts get slices that
-/// keep the step short, the oldest first. Learns from past steps how many tokens that is. Pure; no clock of its own.
+/// Divides a step of the generator among answers and prompts: each answer gets its one token,
+/// prompts get slices that keep the step short, the oldest first. Learns from past steps how many
+/// tokens that is. Pure; no clock of its own.
 class StepPlan {
  public:
   /// What one generation wants computed.
@@ -17,8 +18,10 @@ class StepPlan {
     bool in_prompt = false;
   };
 
-  /// @param parts oldest first. @return how many tokens of each to compute now; together at most `tokens_max`, at least 1.
-  [[nodiscard]] std::vector<std::size_t> divide(std::span<const Part> parts, std::size_t tokens_max) const;
+  /// @param parts oldest first. @return how many tokens of each to compute now; together at most
+  /// `tokens_max`, at least 1.
+  [[nodiscard]] std::vector<std::size_t> divide(std::span<const Part> parts,
+                                                std::size_t tokens_max) const;
   /// A step of `tokens` took `time`.
   void learn(std::size_t tokens, std::chrono::nanoseconds time);
 

@@ -10,10 +10,14 @@ namespace {
 using Counts = std::vector<std::size_t>;
 using Part = StepPlan::Part;
 
-std::size_t sum(const Counts& counts) { return std::accumulate(counts.begin(), counts.end(), std::size_t{0}); }
+std::size_t sum(const Counts& counts) {
+  return std::accumulate(counts.begin(), counts.end(), std::size_t{0});
+}
 
 void teach(StepPlan& plan, double tokens_per_second) {
-  for (int i = 0; i < 50; ++i) plan.learn(100, std::chrono::nanoseconds(static_cast<std::int64_t>(100 / tokens_per_second * 1e9)));
+  for (int i = 0; i < 50; ++i)
+    plan.learn(100,
+               std::chrono::nanoseconds(static_cast<std::int64_t>(100 / tokens_per_second * 1e9)));
 }
 
 TEST(StepPlan, GivesEachAnswerItsToken) {
@@ -28,7 +32,7 @@ TEST(StepPlan, SlicesALongPromptBesideAnswers) {
   const std::vector<Part> parts = {{1, false}, {5000, true}};
   const Counts counts = plan.divide(parts, 512);
   EXPECT_EQ(counts[0], 1U);
-  EXPECT_NEAR(static_cast<double>(counts[1]), 39, 2);   // 40 ms at 1000 tokens a second.
+  EXPECT_NEAR(static_cast<double>(counts[1]), 39, 2);  // 40 ms at 1000 tokens a second.
 }
 
 TEST(StepPlan, TakesLargerSlicesWhenNobodyReads) {
@@ -52,7 +56,7 @@ TEST(StepPlan, ServesTheOldestPromptFirst) {
 
 TEST(StepPlan, AlwaysGoesOn) {
   StepPlan plan;
-  teach(plan, 1);   // A machine that can hardly move.
+  teach(plan, 1);  // A machine that can hardly move.
   const std::vector<Part> parts = {{5000, true}};
   EXPECT_GE(plan.divide(parts, 512)[0], 1U);
   const std::vector<Part> both = {{1, false}, {5000, true}};

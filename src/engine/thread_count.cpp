@@ -15,7 +15,8 @@ constexpr std::chrono::seconds kPauseMax{16};
 ThreadCount::Times ThreadCount::now() {
   timespec used{};
   ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-  return {std::chrono::steady_clock::now(), static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9};
+  return {std::chrono::steady_clock::now(),
+          static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9};
 }
 
 void ThreadCount::begin_step() {
@@ -25,7 +26,8 @@ void ThreadCount::begin_step() {
 bool ThreadCount::end_step(std::size_t /*tokens*/) {
   if (max_ == 1) return false;
   const Times end = now();
-  const double asked = std::chrono::duration<double>(end.wall - begin_.wall).count() * static_cast<double>(current_);
+  const double asked =
+      std::chrono::duration<double>(end.wall - begin_.wall).count() * static_cast<double>(current_);
   if (asked <= 0) return false;
   const double share = std::min(1.0, (end.process_seconds - begin_.process_seconds) / asked);
   share_ += kWeightOfNew * (share - share_);

@@ -13,8 +13,9 @@
 
 namespace opaline::engine {
 
-/// A language model of one layer and 32 dimensions with made-up numbers: it babbles bytes, quickly, and never ends by
-/// itself. Its tokens: <unk>, <s>, </s>, <|user|>, <|assistant|>, <|end|>, the 256 bytes, then some words.
+/// A language model of one layer and 32 dimensions with made-up numbers: it babbles bytes, quickly,
+/// and never ends by itself. Its tokens: <unk>, <s>, </s>, <|user|>, <|assistant|>, <|end|>, the
+/// 256 bytes, then some words.
 class TinyLlama {
  public:
   static constexpr std::uint32_t kContext = 256;
@@ -30,7 +31,8 @@ class TinyLlama {
 
   std::string chat_template =
       "{{ bos_token }}{% for message in messages %}"
-      "{% if message.role not in ['user', 'assistant'] %}{{ raise_exception('unknown role ' + message.role) }}{% endif %}"
+      "{% if message.role not in ['user', 'assistant'] %}{{ raise_exception('unknown role ' + "
+      "message.role) }}{% endif %}"
       "<|{{ message.role }}|>{{ message.content }}<|end|>{% endfor %}"
       "{% if add_generation_prompt %}<|assistant|>{% endif %}";
 
@@ -61,7 +63,8 @@ class TinyLlama {
     tensor("output.weight", kWidth, words);
     const std::string layer = "blk.0.";
     tensor(layer + "attn_norm.weight", kWidth, 0);
-    for (const char* name : {"attn_q", "attn_k", "attn_v", "attn_output"}) tensor(layer + name + ".weight", kWidth, kWidth);
+    for (const char* name : {"attn_q", "attn_k", "attn_v", "attn_output"})
+      tensor(layer + name + ".weight", kWidth, kWidth);
     tensor(layer + "ffn_norm.weight", kWidth, 0);
     tensor(layer + "ffn_gate.weight", kWidth, kInner);
     tensor(layer + "ffn_up.weight", kWidth, kInner);
@@ -72,7 +75,8 @@ class TinyLlama {
     file.raw(list.bytes()).pad();
     for (std::size_t i = 0; i < sizes.size(); ++i) {
       for (std::uint64_t value = 0; value < sizes[i]; ++value) {
-        // Of the output (the third tensor) the special tokens are left out: their logit is 0, others' are larger.
+        // Of the output (the third tensor) the special tokens are left out: their logit is 0,
+        // others' are larger.
         file.number(i == 2 && value < 6 * kWidth ? 0.0F : next_number());
       }
       file.pad();
@@ -81,7 +85,8 @@ class TinyLlama {
   }
 
  private:
-  static constexpr std::array<std::string_view, 11> kWords = {"\u2581", "a", "b", "red", "green", "\"", "{", "}", ":", "1", "2"};
+  static constexpr std::array<std::string_view, 11> kWords = {
+      "\u2581", "a", "b", "red", "green", "\"", "{", "}", ":", "1", "2"};
   static constexpr std::uint64_t kWidth = 32;
   static constexpr std::uint64_t kInner = 64;
 
@@ -93,24 +98,38 @@ class TinyLlama {
         .number_value("llama.block_count", 1)
         .number_value("llama.feed_forward_length", kInner)
         .number_value("llama.attention.head_count", 2)
-        .text("llama.attention.layer_norm_rms_epsilon").number<std::uint32_t>(6).number(1e-5F)
+        .text("llama.attention.layer_norm_rms_epsilon")
+        .number<std::uint32_t>(6)
+        .number(1e-5F)
         .text_value("tokenizer.ggml.model", "llama")
         .number_value("tokenizer.ggml.bos_token_id", 1)
         .number_value("tokenizer.ggml.eos_token_id", 2)
         .number_value("tokenizer.ggml.unknown_token_id", 0);
     if (!chat_template.empty()) file.text_value("tokenizer.chat_template", chat_template);
-    file.text("tokenizer.ggml.tokens").number<std::uint32_t>(9).number<std::uint32_t>(8).number<std::uint64_t>(tokens_.size());
+    file.text("tokenizer.ggml.tokens")
+        .number<std::uint32_t>(9)
+        .number<std::uint32_t>(8)
+        .number<std::uint64_t>(tokens_.size());
     for (const std::string& token : tokens_) file.text(token);
-    file.text("tokenizer.ggml.scores").number<std::uint32_t>(9).number<std::uint32_t>(6).number<std::uint64_t>(tokens_.size());
+    file.text("tokenizer.ggml.scores")
+        .number<std::uint32_t>(9)
+        .number<std::uint32_t>(6)
+        .number<std::uint64_t>(tokens_.size());
     for (std::size_t i = 0; i < tokens_.size(); ++i) file.number(-static_cast<float>(i));
-    file.text("tokenizer.ggml.token_type").number<std::uint32_t>(9).number<std::uint32_t>(5).number<std::uint64_t>(tokens_.size());
+    file.text("tokenizer.ggml.token_type")
+        .number<std::uint32_t>(9)
+        .number<std::uint32_t>(5)
+        .number<std::uint64_t>(tokens_.size());
     for (std::size_t i = 0; i < tokens_.size(); ++i) {
-      file.number<std::int32_t>(i == 0 ? 2 : i < 6 ? 3 : i < 6 + 256 ? 6 : 1);   // Unknown, control, byte, normal.
+      file.number<std::int32_t>(i == 0        ? 2
+                                : i < 6       ? 3
+                                : i < 6 + 256 ? 6
+                                              : 1);  // Unknown, control, byte, normal.
     }
   }
 
   float next_number() {
-    state_ = state_ * 1664525 + 1013904223;   // Numerical Recipes' generator.
+    state_ = state_ * 1664525 + 1013904223;  // Numerical Recipes' generator.
     return static_cast<float>(state_ >> 8) / (1 << 24) - 0.5F;
   }
 

@@ -14,10 +14,13 @@ class TokenEncoder {
  public:
   virtual ~TokenEncoder() = default;
 
-  /// The model's last layer: one vector of dimension() floats a token, sequence after sequence. Valid until the next call.
-  /// @param sequences not empty, each of 1 … window tokens, together at most the larger of window and the batch size.
+  /// The model's last layer: one vector of dimension() floats a token, sequence after sequence.
+  /// Valid until the next call.
+  /// @param sequences not empty, each of 1 … window tokens, together at most the larger of window
+  /// and the batch size.
   /// @error internal: llama.cpp failed.
-  [[nodiscard]] virtual base::Result<std::span<const float>> encode(std::span<const std::span<const Token>> sequences) = 0;
+  [[nodiscard]] virtual base::Result<std::span<const float>> encode(
+      std::span<const std::span<const Token>> sequences) = 0;
 };
 
 }  // namespace opaline::engine

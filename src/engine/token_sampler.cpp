@@ -11,13 +11,16 @@
 namespace opaline::engine {
 namespace {
 
-constexpr std::size_t kGrammarFirst = 64;   // A grammar mostly allows one of the likeliest; asking for all is slow.
-// With top-k off, what is less likely than e^-30 of the likeliest is left out: it would be drawn once in 10¹³.
+constexpr std::size_t kGrammarFirst =
+    64;  // A grammar mostly allows one of the likeliest; asking for all is slow.
+// With top-k off, what is less likely than e^-30 of the likeliest is left out: it would be drawn
+// once in 10¹³.
 constexpr double kNegligible = 30;
 
 }  // namespace
 
-TokenSampler::TokenSampler(const SamplerSettings& settings, std::span<const Token> prompt, std::unique_ptr<AnswerGrammar> grammar)
+TokenSampler::TokenSampler(const SamplerSettings& settings, std::span<const Token> prompt,
+                           std::unique_ptr<AnswerGrammar> grammar)
     : settings_(settings), grammar_(std::move(grammar)), random_(settings.seed) {
   if (settings_.repetition_penalty != 1.0) {
     const std::set<Token> distinct(prompt.begin(), prompt.end());
@@ -29,7 +32,9 @@ std::optional<Token> TokenSampler::sample(std::span<float> logits) {
   OPALINE_ASSERT(!logits.empty());
   penalise(logits);
   const bool greedy = settings_.temperature <= 0;
-  const std::size_t count = greedy ? 1 : settings_.top_k > 0 ? static_cast<std::size_t>(settings_.top_k) : logits.size();
+  const std::size_t count = greedy                ? 1
+                            : settings_.top_k > 0 ? static_cast<std::size_t>(settings_.top_k)
+                                                  : logits.size();
   std::vector<Candidate> candidates = likeliest(logits, count);
   Token token = draw(candidates);
   // Most of the time the model keeps to the grammar by itself.
@@ -64,20 +69,23 @@ void TokenSampler::penalise(std::span<float> logits) const {
 }
 
 /// Likeliest first; equal ones by token, so that the order does not depend on the algorithm.
-std::vector<TokenSampler::Candidate> TokenSampler::likeliest(std::span<const float> logits, std::size_t count) const {
+std::vector<TokenSampler::Candidate> TokenSampler::likeliest(std::span<const float> logits,
+                                                             std::size_t count) const {
   const auto better = [](const Candidate& a, const Candidate& b) {
     return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
   };
   std::vector<Candidate> found;
   if (count >= logits.size()) {
     const float highest = *std::ranges::max_element(logits);
-    const auto least = highest - static_cast<float>(kNegligible * std::max(settings_.temperature, 1e-6));
+    const auto least =
+        highest - static_cast<float>(kNegligible * std::max(settings_.temperature, 1e-6));
     for (std::size_t i = 0; i < logits.size(); ++i) {
       if (logits[i] >= least) found.push_back({logits[i], static_cast<Token>(i)});
     }
     std::ranges::sort(found, better);
   } else {
-    // A heap of the best so far with the worst of them on top: almost every token fails the first comparison.
+    // A heap of the best so far with the worst of them on top: almost every token fails the first
+    // comparison.
     found.reserve(count + 1);
     float worst = -std::numeric_limits<float>::infinity();
     for (std::size_t i = 0; i < logits.size(); ++i) {
@@ -104,13 +112,15 @@ Token TokenSampler::draw(std::span<const Candidate> candidates) {
   weights.reserve(candidates.size());
   double sum = 0;
   for (const Candidate& candidate : candidates) {
-    weights.push_back(std::exp((candidate.logit - candidates.front().logit) / settings_.temperature));
+    weights.push_back(
+        std::exp((candidate.logit - candidates.front().logit) / settings_.temperature));
     sum += weights.back();
   }
   if (settings_.top_p < 1) {
     double kept = 0;
     std::size_t count = 0;
-    while (count < weights.size() && (count == 0 || kept < settings_.top_p * sum)) kept += weights[count++];
+    while (count < weights.size() && (count == 0 || kept < settings_.top_p * sum))
+      kept += weights[count++];
     weights.resize(count);
     sum = kept;
   }
@@ -133,7 +143,8 @@ std::vector<TokenSampler::Candidate> TokenSampler::allowed(std::span<const float
     std::erase_if(candidates, [&](const Candidate&) { return !flags[i++]; });
     return candidates;
   };
-  std::vector<Candidate> first = keep_allowed(likeliest(logits, std::min(kGrammarFirst, logits.size() - 1)));
+  std::vector<Candidate> first =
+      keep_allowed(likeliest(logits, std::min(kGrammarFirst, logits.size() - 1)));
   if (!first.empty()) return first;
   std::vector<Candidate> all;
   for (std::size_t i = 0; i < logits.size(); ++i) all.push_back({logits[i], static_cast<Token>(i)});

@@ -73,11 +73,11 @@ TEST(TokenSampler, PenaltiesPushTokensDown) {
   TokenSampler presence({.temperature = 0, .presence_penalty = 1}, {}, nullptr);
   EXPECT_EQ(sample(presence, {2.0F, 1.5F}), 0);
   EXPECT_EQ(sample(presence, {2.0F, 1.5F}), 1);
-  EXPECT_EQ(sample(presence, {2.0F, 1.5F}), 0);   // Both carry it now.
+  EXPECT_EQ(sample(presence, {2.0F, 1.5F}), 0);  // Both carry it now.
 
   TokenSampler frequency({.temperature = 0, .frequency_penalty = 0.4}, {}, nullptr);
   EXPECT_EQ(sample(frequency, {2.0F, 1.5F}), 0);
-  EXPECT_EQ(sample(frequency, {2.0F, 1.5F}), 0);   // 1.6 against 1.5.
+  EXPECT_EQ(sample(frequency, {2.0F, 1.5F}), 0);  // 1.6 against 1.5.
   EXPECT_EQ(sample(frequency, {2.0F, 1.5F}), 1);
 
   const std::vector<Token> prompt = {0, 0};
@@ -91,8 +91,9 @@ TEST(TokenSampler, SurvivesImpossibleLogits) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
   for (const int top_k : {0, 2}) {
-    for (const Logits& logits : {Logits{-kInfinity, -kInfinity, -kInfinity}, Logits{kNaN, kNaN, kNaN}, Logits{kInfinity, 0, 1},
-                                 Logits{kNaN, 1, 2}}) {
+    for (const Logits& logits :
+         {Logits{-kInfinity, -kInfinity, -kInfinity}, Logits{kNaN, kNaN, kNaN},
+          Logits{kInfinity, 0, 1}, Logits{kNaN, 1, 2}}) {
       TokenSampler sampler({.temperature = 1, .top_k = top_k}, {}, nullptr);
       const Token token = sample(sampler, logits);
       EXPECT_GE(token, 0);

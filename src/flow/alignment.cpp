@@ -157,10 +157,8 @@ contract::Request request_for(ServiceKind kind, const contract::ChatRequest& cha
       request.top_n = chat.top_n;
       return request;
     }
-    case ServiceKind::llm:
-      return chat_request(chat, findings);
-    case ServiceKind::dataprep:
-      break;
+    case ServiceKind::llm: return chat_request(chat, findings);
+    case ServiceKind::dataprep: break;
   }
   OPALINE_ASSERT(!"dataprep is no step of a flow");
 }
@@ -175,17 +173,14 @@ bool fits(const contract::Reply& reply, ServiceKind kind, Delivery delivery) {
       const auto* embedding = std::get_if<contract::EmbeddingReply>(&reply);
       return embedding && embedding->vectors.size() == 1;
     }
-    case ServiceKind::retrieval:
-      return std::holds_alternative<contract::RetrievalReply>(reply);
-    case ServiceKind::reranking:
-      return std::holds_alternative<contract::RerankingReply>(reply);
+    case ServiceKind::retrieval: return std::holds_alternative<contract::RetrievalReply>(reply);
+    case ServiceKind::reranking: return std::holds_alternative<contract::RerankingReply>(reply);
     case ServiceKind::llm: {
       if (delivery == Delivery::whole) return std::holds_alternative<contract::ChatReply>(reply);
       const auto* stream = std::get_if<std::unique_ptr<contract::ChatStream>>(&reply);
       return stream && *stream;
     }
-    case ServiceKind::dataprep:
-      break;
+    case ServiceKind::dataprep: break;
   }
   OPALINE_ASSERT(!"dataprep is no step of a flow");
 }

@@ -151,16 +151,11 @@ TEST(Fits, KnowsTheReplyOfEachKind) {
     switch (type) {
       case 0:
         return EmbeddingReply{.vectors = {{1.0F}}, .model = {}, .prompt_tokens = 0, .warnings = {}};
-      case 1:
-        return RetrievalReply();
-      case 2:
-        return RerankingReply();
-      case 3:
-        return ChatReply();
-      case 4:
-        return std::make_unique<FixedStream>();
-      default:
-        return contract::DataprepReply();
+      case 1: return RetrievalReply();
+      case 2: return RerankingReply();
+      case 3: return ChatReply();
+      case 4: return std::make_unique<FixedStream>();
+      default: return contract::DataprepReply();
     }
   };
   using enum ServiceKind;

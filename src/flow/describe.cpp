@@ -77,9 +77,7 @@ class TreeWriter {
 
 }  // namespace
 
-std::string describe(const FlowSpec& spec) {
-  return TreeWriter(spec).write();
-}
+std::string describe(const FlowSpec& spec) { return TreeWriter(spec).write(); }
 
 std::string mermaid(const FlowSpec& spec) {
   // Numbers are the ids: a name may be a word of Mermaid's own, such as "end".

@@ -82,8 +82,7 @@ class FlowReader {
         for (const YamlNode& item : services.items) read_listed_service(item);
         break;
       case YamlNode::Kind::null:
-      case YamlNode::Kind::scalar:
-        break;
+      case YamlNode::Kind::scalar: break;
     }
     if (services.items.empty() && services.entries.empty()) {
       mistakes_.add(
@@ -390,15 +389,12 @@ base::Result<std::string> read_file(const std::filesystem::path& path) {
     const std::string why = std::generic_category().message(error);
     switch (error) {
       case ENOENT:
-      case ENOTDIR:
-        return base::fail(base::ErrorCode::not_found, "no flow file " + shown);
+      case ENOTDIR: return base::fail(base::ErrorCode::not_found, "no flow file " + shown);
       case EACCES:
         return base::fail(base::ErrorCode::permission_denied, shown + " may not be read");
       case ENAMETOOLONG:
-      case ELOOP:
-        return base::fail(base::ErrorCode::invalid_argument, shown + ": " + why);
-      default:
-        return base::fail(base::ErrorCode::unavailable, shown + " cannot be read", why);
+      case ELOOP: return base::fail(base::ErrorCode::invalid_argument, shown + ": " + why);
+      default: return base::fail(base::ErrorCode::unavailable, shown + " cannot be read", why);
     }
   };
   if (path.native().contains('\0')) {

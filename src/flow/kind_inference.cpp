@@ -78,8 +78,7 @@ std::string_view misfit(ServiceKind from, ServiceKind to) {
       return from == ServiceKind::embedding
                  ? "a vector is nothing that an llm could read; put a retrieval between the two"
                  : "";
-    case ServiceKind::dataprep:
-      return kNoStep;
+    case ServiceKind::dataprep: return kNoStep;
   }
   OPALINE_ASSERT(false);
 }

@@ -38,9 +38,7 @@ TEST(MistakesDeath, HaveNoErrorWhenThereIsNone) {
   EXPECT_DEATH((void)Mistakes("").error("f"), "empty");
 }
 
-TEST(InQuotes, ShowsTextAsItIs) {
-  EXPECT_EQ(in_quotes("naïve €"), "'naïve €'");
-}
+TEST(InQuotes, ShowsTextAsItIs) { EXPECT_EQ(in_quotes("naïve €"), "'naïve €'"); }
 
 TEST(InQuotes, NeverLetsAFileSteerTheTerminal) {
   EXPECT_EQ(in_quotes("a\x1b[31m\n"), "'a\\x1b[31m\\x0a'");

@@ -34,20 +34,16 @@ void Plan::fail(Graph::Node node) {
 
 void Plan::skip(Graph::Node node) {
   switch (states_[node]) {
-    case State::waiting:
-      states_[node] = State::passed_over;
-      return;
+    case State::waiting: states_[node] = State::passed_over; return;
     case State::ready:
       std::erase(ready_, node);
       settle(node, State::skipped);
       return;
     case State::passed_over:
-    case State::skipped:
-      return;
+    case State::skipped: return;
     case State::running:
     case State::done:
-    case State::failed:
-      break;
+    case State::failed: break;
   }
   OPALINE_ASSERT(!"skip() of a step that was started");
 }
@@ -57,9 +53,7 @@ void Plan::abort() {
   ready_.clear();
 }
 
-bool Plan::complete() const {
-  return running_ == 0 && ready_.empty();
-}
+bool Plan::complete() const { return running_ == 0 && ready_.empty(); }
 
 void Plan::settle(Graph::Node node, State state) {
   states_[node] = state;

@@ -54,8 +54,7 @@ Reply usual_reply(ServiceKind kind, const std::string& name, const Request& requ
       }
       return reply;
     }
-    case ServiceKind::dataprep:
-      break;
+    case ServiceKind::dataprep: break;
   }
   OPALINE_ASSERT(false);
 }

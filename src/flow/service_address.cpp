@@ -16,9 +16,7 @@ constexpr std::size_t kPathBytes = 512;
 
 }  // namespace
 
-bool is_url(std::string_view text) {
-  return text.contains("://") || text.starts_with(kUnix);
-}
+bool is_url(std::string_view text) { return text.contains("://") || text.starts_with(kUnix); }
 
 std::expected<ServiceAddress, std::string> split_url(std::string_view text) {
   if (text.size() > kUrlBytes) return std::unexpected("a URL has at most 2048 bytes");

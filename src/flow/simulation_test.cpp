@@ -107,8 +107,7 @@ Reply reply_to(const std::string& name, ServiceKind kind, const Request& request
       reply.text = text;
       return reply;
     }
-    case ServiceKind::dataprep:
-      break;
+    case ServiceKind::dataprep: break;
   }
   OPALINE_ASSERT(false);
 }

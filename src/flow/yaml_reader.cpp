@@ -282,9 +282,7 @@ bool check_directives(std::string_view text, Mistakes& mistakes) {
   return true;
 }
 
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
+bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 }  // namespace
 
@@ -336,14 +334,10 @@ void ScalarPlaces::skip_space() {
 
 std::string found(const YamlNode& node) {
   switch (node.kind) {
-    case YamlNode::Kind::null:
-      return "nothing";
-    case YamlNode::Kind::scalar:
-      return in_quotes(node.text);
-    case YamlNode::Kind::sequence:
-      return "a list";
-    case YamlNode::Kind::mapping:
-      return "a mapping";
+    case YamlNode::Kind::null: return "nothing";
+    case YamlNode::Kind::scalar: return in_quotes(node.text);
+    case YamlNode::Kind::sequence: return "a list";
+    case YamlNode::Kind::mapping: return "a mapping";
   }
   OPALINE_ASSERT(false);
 }

@@ -109,9 +109,7 @@ std::unique_ptr<AnswerWriter> openai_answer(contract::ChatEnvelope envelope) {
   return std::make_unique<OpenAiAnswer>(std::move(envelope));
 }
 
-std::unique_ptr<AnswerWriter> chatqna_answer() {
-  return std::make_unique<ChatQnaAnswer>();
-}
+std::unique_ptr<AnswerWriter> chatqna_answer() { return std::make_unique<ChatQnaAnswer>(); }
 
 Task<Result<http::Response>> stream_answer(std::unique_ptr<contract::ChatStream> answer,
                                            std::unique_ptr<AnswerWriter> writer,

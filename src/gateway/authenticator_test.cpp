@@ -13,9 +13,7 @@ namespace {
 
 using base::ErrorCode;
 
-Authenticator with(std::vector<ApiKey> keys) {
-  return Authenticator::create(keys).value();
-}
+Authenticator with(std::vector<ApiKey> keys) { return Authenticator::create(keys).value(); }
 
 ApiKey hashed(std::string name, std::string_view secret) {
   return {std::move(name), "sha256:" + base::sha256_hex(secret)};

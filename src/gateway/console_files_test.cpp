@@ -49,9 +49,7 @@ TEST(ConsoleFiles, LetsTheConsoleRoutePagesItself) {
   EXPECT_FALSE(console_reply(files, get("/assets/missing.js", "text/html")));
 }
 
-TEST(ConsoleFiles, HasNoneWithoutAConsole) {
-  EXPECT_FALSE(console_reply(nullptr, get("/")));
-}
+TEST(ConsoleFiles, HasNoneWithoutAConsole) { EXPECT_FALSE(console_reply(nullptr, get("/"))); }
 
 }  // namespace
 }  // namespace opaline::gateway

@@ -41,12 +41,8 @@ const Row& row(ErrorCode code) {
 
 }  // namespace
 
-unsigned status_of(ErrorCode code) {
-  return row(code).status;
-}
-bool retryable(ErrorCode code) {
-  return row(code).retryable;
-}
+unsigned status_of(ErrorCode code) { return row(code).status; }
+bool retryable(ErrorCode code) { return row(code).retryable; }
 
 std::string_view logged_message(const base::Error& error) {
   if (error.code == ErrorCode::invalid_argument)

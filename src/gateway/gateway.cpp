@@ -116,11 +116,7 @@ base::Result<std::unique_ptr<Gateway>> Gateway::create(GatewaySettings settings,
   return gateway;
 }
 
-http::Handler Gateway::request_handler() {
-  return pipeline_->request_handler();
-}
-void Gateway::install(http::ServerSettings& server) {
-  pipeline_->install(server);
-}
+http::Handler Gateway::request_handler() { return pipeline_->request_handler(); }
+void Gateway::install(http::ServerSettings& server) { pipeline_->install(server); }
 
 }  // namespace opaline::gateway

@@ -19,9 +19,7 @@ constexpr std::array kCodes = {
     ErrorCode::unavailable,         ErrorCode::internal};
 
 // Buckets of the OpenTelemetry conventions for generative AI.
-std::vector<double> token_bounds() {
-  return {1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144};
-}
+std::vector<double> token_bounds() { return {1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144}; }
 std::vector<double> first_token_bounds() {
   return {0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10};
 }
@@ -35,12 +33,9 @@ std::vector<double> python_bounds() {
 
 std::string_view text(GatewayMetrics::Outcome outcome) {
   switch (outcome) {
-    case GatewayMetrics::Outcome::success:
-      return "success";
-    case GatewayMetrics::Outcome::failed:
-      return "failed";
-    case GatewayMetrics::Outcome::cancelled:
-      return "cancelled";
+    case GatewayMetrics::Outcome::success: return "success";
+    case GatewayMetrics::Outcome::failed: return "failed";
+    case GatewayMetrics::Outcome::cancelled: return "cancelled";
   }
   OPALINE_ASSERT(false);
 }
@@ -57,22 +52,15 @@ const base::Labels kChat = {{"gen_ai_operation_name", "chat"}};
 
 }  // namespace
 
-std::string_view name(Stage stage) {
-  return kStages[static_cast<std::size_t>(stage)];
-}
+std::string_view name(Stage stage) { return kStages[static_cast<std::size_t>(stage)]; }
 
 Stage stage_of(contract::ServiceKind kind) {
   switch (kind) {
-    case contract::ServiceKind::embedding:
-      return Stage::embedding;
-    case contract::ServiceKind::retrieval:
-      return Stage::retrieval;
-    case contract::ServiceKind::reranking:
-      return Stage::reranking;
-    case contract::ServiceKind::llm:
-      return Stage::generation;
-    case contract::ServiceKind::dataprep:
-      break;
+    case contract::ServiceKind::embedding: return Stage::embedding;
+    case contract::ServiceKind::retrieval: return Stage::retrieval;
+    case contract::ServiceKind::reranking: return Stage::reranking;
+    case contract::ServiceKind::llm: return Stage::generation;
+    case contract::ServiceKind::dataprep: break;
   }
   OPALINE_ASSERT(false);  // A flow has no dataprep step.
 }
@@ -142,9 +130,7 @@ void GatewayMetrics::stage(Stage stage, Duration took) {
   stages_[static_cast<std::size_t>(stage)]->record(seconds(took));
 }
 
-void GatewayMetrics::error(ErrorCode code) {
-  errors_[static_cast<std::size_t>(code)]->add();
-}
+void GatewayMetrics::error(ErrorCode code) { errors_[static_cast<std::size_t>(code)]->add(); }
 
 void GatewayMetrics::request(std::string_view route, std::string_view method, unsigned status) {
   registry_
@@ -174,8 +160,6 @@ void GatewayMetrics::next_token(Duration after) {
   megaservice_inter_token_.record(seconds(after));
 }
 
-void GatewayMetrics::stream_ended(Duration took) {
-  megaservice_request_.record(seconds(took));
-}
+void GatewayMetrics::stream_ended(Duration took) { megaservice_request_.record(seconds(took)); }
 
 }  // namespace opaline::gateway

@@ -82,9 +82,7 @@ TEST(IngestForm, ToleratesAnEmptyFileField) {
   EXPECT_EQ(fault({{"files", "", ""}, kFile}), "accepted");
 }
 
-TEST(IngestForm, TakesAnEmptyFile) {
-  EXPECT_EQ(fault({{"files", "", "empty.txt"}}), "accepted");
-}
+TEST(IngestForm, TakesAnEmptyFile) { EXPECT_EQ(fault({{"files", "", "empty.txt"}}), "accepted"); }
 
 TEST(IngestForm, RefusesWhatItCannotUse) {
   EXPECT_NE(fault({}), "accepted");

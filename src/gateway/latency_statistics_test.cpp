@@ -34,9 +34,7 @@ TEST(LatencyStatistics, RemembersTheLastOnesOnly) {
   EXPECT_EQ(boost::json::parse(statistics.json()).at("a").at("average_latency").as_double(), 1);
 }
 
-TEST(LatencyStatistics, IsEmptyAtFirst) {
-  EXPECT_EQ(LatencyStatistics().json(), "{}");
-}
+TEST(LatencyStatistics, IsEmptyAtFirst) { EXPECT_EQ(LatencyStatistics().json(), "{}"); }
 
 }  // namespace
 }  // namespace opaline::gateway

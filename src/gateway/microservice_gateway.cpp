@@ -14,20 +14,13 @@ using contract::ServiceKind;
 std::vector<Route> routes_of(contract::Service& service, const GatewaySettings& settings) {
   Services one;
   switch (service.kind()) {
-    case ServiceKind::embedding:
-      one.embedding = &service;
-      return embedding_routes(one);
-    case ServiceKind::retrieval:
-      one.retrieval = &service;
-      return retrieval_routes(one);
-    case ServiceKind::reranking:
-      one.reranking = &service;
-      return reranking_routes(one);
+    case ServiceKind::embedding: one.embedding = &service; return embedding_routes(one);
+    case ServiceKind::retrieval: one.retrieval = &service; return retrieval_routes(one);
+    case ServiceKind::reranking: one.reranking = &service; return reranking_routes(one);
     case ServiceKind::llm:
       one.llm = &service;
       return llm_routes(one, {.heartbeat = settings.heartbeat});
-    case ServiceKind::dataprep:
-      break;
+    case ServiceKind::dataprep: break;
   }
   one.dataprep = &service;
   return document_routes(one, {.poll = settings.job_poll, .heartbeat = settings.heartbeat});
@@ -86,11 +79,7 @@ base::Result<std::unique_ptr<MicroserviceGateway>> MicroserviceGateway::create(
   return gateway;
 }
 
-http::Handler MicroserviceGateway::request_handler() {
-  return pipeline_->request_handler();
-}
-void MicroserviceGateway::install(http::ServerSettings& server) {
-  pipeline_->install(server);
-}
+http::Handler MicroserviceGateway::request_handler() { return pipeline_->request_handler(); }
+void MicroserviceGateway::install(http::ServerSettings& server) { pipeline_->install(server); }
 
 }  // namespace opaline::gateway

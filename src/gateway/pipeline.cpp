@@ -56,9 +56,7 @@ void describe(http::Response& reply, const RateLimiter::Decision& decision) {
   }
 }
 
-bool limited(Route::Cost cost) {
-  return cost != Route::Cost::light && cost != Route::Cost::listen;
-}
+bool limited(Route::Cost cost) { return cost != Route::Cost::light && cost != Route::Cost::listen; }
 
 }  // namespace
 
@@ -247,17 +245,14 @@ http::RequestLimits Pipeline::limits_for(const http::Request& request) const {
   if (match.route == nullptr) return limits;
   switch (match.route->cost) {
     case Route::Cost::light:
-    case Route::Cost::query:
-      break;
+    case Route::Cost::query: break;
     case Route::Cost::heavy:
       limits.body_bytes = std::max(limits.body_bytes, settings_.service_body_bytes);
       break;
     case Route::Cost::upload:
       limits = {.body_bytes = settings_.upload_bytes, .time = settings_.ingest_time};
       break;
-    case Route::Cost::listen:
-      limits.time = std::chrono::hours(24);
-      break;
+    case Route::Cost::listen: limits.time = std::chrono::hours(24); break;
   }
   return limits;
 }

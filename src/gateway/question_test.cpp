@@ -21,9 +21,7 @@ TEST(Question, IsCountedInCharactersNotBytes) {
   EXPECT_NE(longer.error().message.find("1001"), std::string::npos);
 }
 
-TEST(Question, HasNoLimitAtZero) {
-  EXPECT_TRUE(check_question(std::string(100'000, 'a'), 0));
-}
+TEST(Question, HasNoLimitAtZero) { EXPECT_TRUE(check_question(std::string(100'000, 'a'), 0)); }
 
 }  // namespace
 }  // namespace opaline::gateway

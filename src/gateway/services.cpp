@@ -8,16 +8,11 @@ namespace opaline::gateway {
 
 contract::Service* Services::find(contract::ServiceKind kind) const {
   switch (kind) {
-    case contract::ServiceKind::embedding:
-      return embedding;
-    case contract::ServiceKind::retrieval:
-      return retrieval;
-    case contract::ServiceKind::reranking:
-      return reranking;
-    case contract::ServiceKind::llm:
-      return llm;
-    case contract::ServiceKind::dataprep:
-      return dataprep;
+    case contract::ServiceKind::embedding: return embedding;
+    case contract::ServiceKind::retrieval: return retrieval;
+    case contract::ServiceKind::reranking: return reranking;
+    case contract::ServiceKind::llm: return llm;
+    case contract::ServiceKind::dataprep: return dataprep;
   }
   OPALINE_ASSERT(false);
 }

@@ -39,7 +39,8 @@ struct GatewaySettings {
   std::chrono::milliseconds heartbeat =
       std::chrono::seconds(10);  ///< Silence before a comment on a stream.
   std::chrono::milliseconds job_poll = std::chrono::milliseconds(250);
-  /// Passages that an answer rests on when the request does not say; 0: OPEA's own defaults (4 found, 1 kept).
+  /// Passages that an answer rests on when the request does not say; 0: OPEA's own defaults (4
+  /// found, 1 kept).
   int answer_sources = 0;
   int search_candidates = 20;  ///< Passages that reranking chooses from, at least.
   /// Web origins that may use the API from their pages ("https://app.example.org"), besides our

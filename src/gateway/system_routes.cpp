@@ -20,9 +20,7 @@ using http::Response;
 using View = std::shared_ptr<const SystemView>;  // Owners: the routes made from it.
 using namespace std::chrono_literals;
 
-Task<Result<Response>> at_once(Response reply) {
-  co_return reply;
-}
+Task<Result<Response>> at_once(Response reply) { co_return reply; }
 
 Response typed(std::string_view type, std::string body) {
   Response reply;
@@ -33,12 +31,9 @@ Response typed(std::string_view type, std::string body) {
 
 std::string_view name(contract::Health::State state) {
   switch (state) {
-    case contract::Health::State::ready:
-      return "ready";
-    case contract::Health::State::starting:
-      return "starting";
-    case contract::Health::State::failed:
-      break;
+    case contract::Health::State::ready: return "ready";
+    case contract::Health::State::starting: return "starting";
+    case contract::Health::State::failed: break;
   }
   return "failed";
 }

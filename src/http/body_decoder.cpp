@@ -11,7 +11,8 @@ namespace {
 constexpr std::size_t kSizeDigits = 16;
 
 std::unexpected<base::Error> bad_chunk(std::string_view what) {
-  return base::fail(base::ErrorCode::invalid_argument, "The chunked body is not well formed: " + std::string(what) + ".");
+  return base::fail(base::ErrorCode::invalid_argument,
+                    "The chunked body is not well formed: " + std::string(what) + ".");
 }
 
 bool is_field_character(char c) { return is_field_value(std::string_view(&c, 1)); }
@@ -38,7 +39,8 @@ base::Result<std::size_t> BodyDecoder::feed(std::string_view input, std::string&
       return input.size();
     }
     if (state_ == State::length || state_ == State::data) {
-      const auto bytes = static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, input.size() - used));
+      const auto bytes =
+          static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, input.size() - used));
       out.append(input.substr(used, bytes));
       used += bytes;
       remaining_ -= bytes;
@@ -81,7 +83,8 @@ base::Result<void> BodyDecoder::step(char c) {
         return {};
       }
       if (!is_field_character(c)) return bad_chunk("a chunk extension has control characters");
-      if (++extension_bytes_ > limits::kChunkExtensionBytes || ++dropped_bytes_ > limits::kTrailerBytes) {
+      if (++extension_bytes_ > limits::kChunkExtensionBytes ||
+          ++dropped_bytes_ > limits::kTrailerBytes) {
         return bad_chunk("a chunk extension is too long");
       }
       return {};

@@ -10,15 +10,17 @@
 
 namespace opaline::http {
 
-/// Takes a message body out of the bytes of a connection, which come cut anywhere. A plain state machine, no I/O.
+/// Takes a message body out of the bytes of a connection, which come cut anywhere. A plain state
+/// machine, no I/O.
 ///
-/// Chunked bodies are read strictly: hex digits and nothing else before CR LF or ";", CR LF behind each chunk, extensions
-/// and trailers within their limits and dropped.
+/// Chunked bodies are read strictly: hex digits and nothing else before CR LF or ";", CR LF behind
+/// each chunk, extensions and trailers within their limits and dropped.
 class BodyDecoder {
  public:
   explicit BodyDecoder(const Framing& framing);
 
-  /// Appends what `input` holds of the body to `out`. @return bytes of `input` used up; less than all only once done().
+  /// Appends what `input` holds of the body to `out`. @return bytes of `input` used up; less than
+  /// all only once done().
   /// @error invalid_argument: chunks that are not well formed. The decoder is then of no more use.
   [[nodiscard]] base::Result<std::size_t> feed(std::string_view input, std::string& out);
   /// The body has come to its proper end.
@@ -30,16 +32,17 @@ class BodyDecoder {
 
  private:
   enum class State {
-    length,       // `remaining_` bytes of the body are missing.
+    length,  // `remaining_` bytes of the body are missing.
     until_close,
-    size_first,   // A chunk's size, its first digit …
-    size,         // … and the others.
+    size_first,  // A chunk's size, its first digit …
+    size,        // … and the others.
     extension,
     size_lf,
-    data,         // `remaining_` bytes of the chunk are missing.
+    data,  // `remaining_` bytes of the chunk are missing.
     data_cr,
     data_lf,
-    trailer_first,  // Behind the last chunk: a trailer's first character, or the CR that ends the body.
+    trailer_first,  // Behind the last chunk: a trailer's first character, or the CR that ends the
+                    // body.
     trailer_name,
     trailer_value,
     trailer_lf,

@@ -12,7 +12,8 @@ namespace {
 constexpr Framing kChunked{Framing::Body::chunked, 0, true, false};
 
 TEST(BodyDecoder, ReadsChunksHoweverTheyAreCutAndLeavesWhatFollows) {
-  const std::string bytes = "5\r\nhello\r\n001;a=\"b\"\r\n \r\nA;x\r\n0123456789\r\n0;last\r\nA: b\r\nC:\r\n\r\nGET /";
+  const std::string bytes =
+      "5\r\nhello\r\n001;a=\"b\"\r\n \r\nA;x\r\n0123456789\r\n0;last\r\nA: b\r\nC:\r\n\r\nGET /";
   for (std::size_t piece = 1; piece <= bytes.size(); ++piece) {
     BodyDecoder decoder(kChunked);
     std::string body;
@@ -70,7 +71,8 @@ TEST(BodyDecoder, LimitsWhatItDrops) {
   EXPECT_FALSE(fed("0;" + extension + "x\r\n\r\n"));
   // Many small ones are one large one.
   std::string many;
-  for (std::size_t bytes = 0; bytes <= limits::kTrailerBytes; bytes += extension.size()) many += "1;" + extension + "\r\nx\r\n";
+  for (std::size_t bytes = 0; bytes <= limits::kTrailerBytes; bytes += extension.size())
+    many += "1;" + extension + "\r\nx\r\n";
   EXPECT_FALSE(fed(many));
   EXPECT_TRUE(fed("0\r\nA:" + std::string(limits::kTrailerBytes - 3, 'x') + "\r\n"));
   EXPECT_FALSE(fed("0\r\nA:" + std::string(limits::kTrailerBytes, 'x') + "\r\n"));

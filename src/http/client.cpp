@@ -27,27 +27,33 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
 /// The fields that frame the message or come from the context; a caller's own are dropped.
 bool is_ours(std::string_view name) {
   return std::ranges::any_of(
-      std::to_array<std::string_view>({"content-length", "transfer-encoding", "connection", "expect", "traceparent",
-                                       "x-request-id"}),
+      std::to_array<std::string_view>({"content-length", "transfer-encoding", "connection",
+                                       "expect", "traceparent", "x-request-id"}),
       [name](std::string_view ours) { return equals_ignoring_case(name, ours); });
 }
 
 base::Result<std::string> request_head(const Endpoint& endpoint, const ClientRequest& request,
                                        const base::Context& context) {
   const auto refuse = [](std::string_view what) {
-    return base::fail(base::ErrorCode::invalid_argument, "The request cannot be sent: " + std::string(what) + ".");
+    return base::fail(base::ErrorCode::invalid_argument,
+                      "The request cannot be sent: " + std::string(what) + ".");
   };
-  const bool path_valid = request.path.starts_with('/') && std::ranges::all_of(request.path, [](char c) {
-    return c > 0x20 && c < 0x7f;
-  });
+  const bool path_valid =
+      request.path.starts_with('/') &&
+      std::ranges::all_of(request.path, [](char c) { return c > 0x20 && c < 0x7f; });
   if (!is_token(request.method)) return refuse("its method is not a token");
   if (!path_valid) return refuse("its path is not a percent-encoded one");
   std::string head;
   head.reserve(512);
-  head.append(request.method).append(" ").append(endpoint.base_path).append(request.path).append(" HTTP/1.1\r\n");
+  head.append(request.method)
+      .append(" ")
+      .append(endpoint.base_path)
+      .append(request.path)
+      .append(" HTTP/1.1\r\n");
   if (!request.headers.find("host")) append_field(head, "Host", endpoint.authority());
   for (const auto& [name, value] : request.headers.fields()) {
-    if (!is_token(name) || !is_field_value(value)) return refuse("a header has characters that none may have");
+    if (!is_token(name) || !is_field_value(value))
+      return refuse("a header has characters that none may have");
     if (!is_ours(name)) append_field(head, name, value);
   }
   append_field(head, "traceparent", context.trace.header());
@@ -76,7 +82,8 @@ class Client::Exchange final : public ClientStream {
   /// Sends the request, which stays where it is until the task ends, and reads the reply's head.
   base::Task<base::Result<void>> run(const std::string* head, const ClientRequest* request) {
     const auto written = co_await connection_->write(head, &request->body);
-    if (!written && (connection_->stopped() || !connection_->wrote())) co_return base::fail(written.error());
+    if (!written && (connection_->stopped() || !connection_->wrote()))
+      co_return base::fail(written.error());
     // A server may answer and close before it has read everything; then its answer says why.
     auto read = co_await read_head(request->method);
     if (!read && !written) co_return base::fail(written.error());
@@ -104,14 +111,15 @@ class Client::Exchange final : public ClientStream {
       if (decoder_.done()) give_back();
       if (!piece.empty()) co_return std::move(piece);
       if (decoder_.done()) continue;
-      auto more = co_await connection_->read(decoder_.announced() > InputBuffer::kSmall ? InputBuffer::kLarge
-                                                                                       : InputBuffer::kSmall);
+      auto more = co_await connection_->read(
+          decoder_.announced() > InputBuffer::kSmall ? InputBuffer::kLarge : InputBuffer::kSmall);
       if (!more) {
         failed_ = more.error();
         connection_.reset();
         co_return base::fail(*failed_);
       }
-      if (!*more && !decoder_.finish()) co_return fail("closed the connection before the reply's end", {});
+      if (!*more && !decoder_.finish())
+        co_return fail("closed the connection before the reply's end", {});
     }
   }
 
@@ -131,12 +139,14 @@ class Client::Exchange final : public ClientStream {
           }
         }
         OPALINE_CO_TRY(const bool more, co_await connection_->read(InputBuffer::kSmall));
-        if (!more) co_return base::fail(connection_->failure("closed the connection without an answer"));
+        if (!more)
+          co_return base::fail(connection_->failure("closed the connection without an answer"));
       }
       auto head = parse_response_head(connection_->input().view().substr(0, head_bytes));
       if (!head) co_return not_http(head.error());
       connection_->input().consume(head_bytes);
-      if (head->status == 101) co_return base::fail(connection_->failure("switched to a protocol nobody asked for"));
+      if (head->status == 101)
+        co_return base::fail(connection_->failure("switched to a protocol nobody asked for"));
       if (head->status < 200) continue;
       auto framing = response_framing(*head, method);
       if (!framing) co_return not_http(framing.error());
@@ -158,7 +168,8 @@ class Client::Exchange final : public ClientStream {
     return base::fail(*failed_);
   }
 
-  /// What the server sent beyond the reply's end nobody asked for: such a connection is not used again.
+  /// What the server sent beyond the reply's end nobody asked for: such a connection is not used
+  /// again.
   void give_back() {
     if (keep_alive_ && connection_->input().empty() && !connection_->stopped()) {
       connection_->end();
@@ -187,7 +198,8 @@ base::Result<const TlsTrust*> Client::tls_trust() {
   return tls_trust_.get();
 }
 
-base::Task<base::Result<std::unique_ptr<Client::Exchange>>> Client::start(Endpoint endpoint, ClientRequest request,
+base::Task<base::Result<std::unique_ptr<Client::Exchange>>> Client::start(Endpoint endpoint,
+                                                                          ClientRequest request,
                                                                           base::Context context) {
   OPALINE_CO_TRY(const std::string head, request_head(endpoint, request, context));
   const auto executor = co_await asio::this_coro::executor;
@@ -212,9 +224,11 @@ base::Task<base::Result<std::unique_ptr<Client::Exchange>>> Client::start(Endpoi
   co_return std::move(exchange);
 }
 
-base::Task<base::Result<ClientResponse>> Client::send(Endpoint endpoint, ClientRequest request, base::Context context) {
+base::Task<base::Result<ClientResponse>> Client::send(Endpoint endpoint, ClientRequest request,
+                                                      base::Context context) {
   const Endpoint server = endpoint;
-  OPALINE_CO_TRY(auto exchange, co_await start(std::move(endpoint), std::move(request), std::move(context)));
+  OPALINE_CO_TRY(auto exchange,
+                 co_await start(std::move(endpoint), std::move(request), std::move(context)));
   ClientResponse response;
   response.status = exchange->status();
   const auto too_large = [&server] {
@@ -237,9 +251,11 @@ base::Task<base::Result<ClientResponse>> Client::send(Endpoint endpoint, ClientR
   co_return response;
 }
 
-base::Task<base::Result<std::unique_ptr<ClientStream>>> Client::open(Endpoint endpoint, ClientRequest request,
+base::Task<base::Result<std::unique_ptr<ClientStream>>> Client::open(Endpoint endpoint,
+                                                                     ClientRequest request,
                                                                      base::Context context) {
-  OPALINE_CO_TRY(auto exchange, co_await start(std::move(endpoint), std::move(request), std::move(context)));
+  OPALINE_CO_TRY(auto exchange,
+                 co_await start(std::move(endpoint), std::move(request), std::move(context)));
   co_return std::move(exchange);
 }
 

@@ -18,10 +18,11 @@ class TlsTrust;
 
 struct ClientRequest {
   std::string method = "POST";
-  std::string path = "/";           ///< Appended to the endpoint's base path; already encoded.
+  std::string path = "/";  ///< Appended to the endpoint's base path; already encoded.
   Headers headers;
   std::string body;
-  bool idempotent = false;          ///< May be sent again on a fresh connection when a pooled one dies unanswered.
+  bool idempotent =
+      false;  ///< May be sent again on a fresh connection when a pooled one dies unanswered.
 };
 
 struct ClientResponse {
@@ -30,7 +31,8 @@ struct ClientResponse {
   std::string body;
 };
 
-/// A reply whose body is read as it arrives. Dropping it closes the connection unless the body was read to its end.
+/// A reply whose body is read as it arrives. Dropping it closes the connection unless the body was
+/// read to its end.
 class ClientStream {
  public:
   virtual ~ClientStream() = default;
@@ -41,13 +43,14 @@ class ClientStream {
   virtual base::Task<base::Result<std::optional<std::string>>> next() = 0;
 };
 
-/// An HTTP/1.1 client with keep-alive pools, one a (server, I/O thread): no hop on the way of a request. It resolves,
-/// connects within limits::kConnectTime, sends `traceparent` and `x-request-id` from the context, and honours the context's
-/// deadline and cancellation on every read and write; without a deadline each of them has limits::kRequestTime. Call from
-/// coroutines on any I/O thread; it must outlive them.
+/// An HTTP/1.1 client with keep-alive pools, one a (server, I/O thread): no hop on the way of a
+/// request. It resolves, connects within limits::kConnectTime, sends `traceparent` and
+/// `x-request-id` from the context, and honours the context's deadline and cancellation on every
+/// read and write; without a deadline each of them has limits::kRequestTime. Call from coroutines
+/// on any I/O thread; it must outlive them.
 ///
-/// Under https the server must present a certificate for its name by an authority the system knows (SSL_CERT_FILE names
-/// others). Redirects are not followed. GET and HEAD count as idempotent.
+/// Under https the server must present a certificate for its name by an authority the system knows
+/// (SSL_CERT_FILE names others). Redirects are not followed. GET and HEAD count as idempotent.
 class Client {
  public:
   Client();
@@ -55,22 +58,27 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  /// Sends and reads the whole reply, of any status. @error invalid_argument: the request has line ends or characters where
-  /// there must be none; unavailable: refused, reset or unreadable (message names the
-  /// endpoint); deadline_exceeded; cancelled; resource_exhausted: the reply is above limits::kReplyBytes.
-  base::Task<base::Result<ClientResponse>> send(Endpoint endpoint, ClientRequest request, base::Context context);
+  /// Sends and reads the whole reply, of any status. @error invalid_argument: the request has line
+  /// ends or characters where there must be none; unavailable: refused, reset or unreadable
+  /// (message names the endpoint); deadline_exceeded; cancelled; resource_exhausted: the reply is
+  /// above limits::kReplyBytes.
+  base::Task<base::Result<ClientResponse>> send(Endpoint endpoint, ClientRequest request,
+                                                base::Context context);
   /// Sends and returns once the reply's header is in.
-  base::Task<base::Result<std::unique_ptr<ClientStream>>> open(Endpoint endpoint, ClientRequest request,
+  base::Task<base::Result<std::unique_ptr<ClientStream>>> open(Endpoint endpoint,
+                                                               ClientRequest request,
                                                                base::Context context);
 
  private:
   class Exchange;
-  base::Task<base::Result<std::unique_ptr<Exchange>>> start(Endpoint endpoint, ClientRequest request,
+  base::Task<base::Result<std::unique_ptr<Exchange>>> start(Endpoint endpoint,
+                                                            ClientRequest request,
                                                             base::Context context);
   base::Result<const TlsTrust*> tls_trust();
 
   std::mutex mutex_;
-  std::unique_ptr<TlsTrust> tls_trust_;  // Made for the first https request, under mutex_; never changed then.
+  std::unique_ptr<TlsTrust>
+      tls_trust_;  // Made for the first https request, under mutex_; never changed then.
 };
 
 }  // namespace opaline::http

@@ -28,7 +28,8 @@ namespace {
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 }
 
-/// A name being looked up. The system's resolver cannot be interrupted, so whoever waits for it must be able to leave.
+/// A name being looked up. The system's resolver cannot be interrupted, so whoever waits for it
+/// must be able to leave.
 struct ClientConnection::Lookup {
   explicit Lookup(const asio::any_io_executor& executor) : resolver(executor) {}
 
@@ -38,11 +39,14 @@ struct ClientConnection::Lookup {
   std::move_only_function<void()> waiter;
 };
 
-ClientConnection::ClientConnection(asio::any_io_executor executor, Timeouts& timeouts, Endpoint endpoint)
+ClientConnection::ClientConnection(asio::any_io_executor executor, Timeouts& timeouts,
+                                   Endpoint endpoint)
     : executor_(std::move(executor)),
       endpoint_(std::move(endpoint)),
       socket_(executor_),
-      timeout_(timeouts, [this] { stop(connecting_ && Clock::now() < deadline_ ? Stop::connect_time : Stop::deadline); }) {}
+      timeout_(timeouts, [this] {
+        stop(connecting_ && Clock::now() < deadline_ ? Stop::connect_time : Stop::deadline);
+      }) {}
 
 ClientConnection::~ClientConnection() = default;
 
@@ -67,7 +71,8 @@ void ClientConnection::end() {
 
 /// A context without a deadline still must not wait for ever: then each operation has its time.
 void ClientConnection::refresh_deadline() {
-  timeout_.set(deadline_ == Clock::time_point::max() ? Clock::now() + limits::kRequestTime : deadline_);
+  timeout_.set(deadline_ == Clock::time_point::max() ? Clock::now() + limits::kRequestTime
+                                                     : deadline_);
 }
 
 void ClientConnection::stop(Stop reason) {
@@ -83,12 +88,15 @@ base::Error ClientConnection::failure(std::string_view what, std::string detail)
   switch (stop_) {
     case Stop::none: break;
     case Stop::cancelled:
-      return {base::ErrorCode::cancelled, "The request to " + endpoint_.text() + " was cancelled.", std::move(detail)};
+      return {base::ErrorCode::cancelled, "The request to " + endpoint_.text() + " was cancelled.",
+              std::move(detail)};
     case Stop::deadline:
-      return {base::ErrorCode::deadline_exceeded, endpoint_.text() + " did not answer in time.", std::move(detail)};
+      return {base::ErrorCode::deadline_exceeded, endpoint_.text() + " did not answer in time.",
+              std::move(detail)};
     case Stop::connect_time: what = "does not accept connections: no answer"; break;
   }
-  return {base::ErrorCode::unavailable, endpoint_.text() + " " + std::string(what) + ".", std::move(detail)};
+  return {base::ErrorCode::unavailable, endpoint_.text() + " " + std::string(what) + ".",
+          std::move(detail)};
 }
 
 bool ClientConnection::too_old() const { return Clock::now() - idle_since_ > limits::kPooledTime; }
@@ -96,7 +104,8 @@ bool ClientConnection::too_old() const { return Clock::now() - idle_since_ > lim
 bool ClientConnection::reusable() const {
   if (stopped() || !socket_.is_open() || too_old()) return false;
   char byte = 0;
-  const ssize_t seen = ::recv(const_cast<Socket&>(socket_).native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  const ssize_t seen =
+      ::recv(const_cast<Socket&>(socket_).native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return seen < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
@@ -105,7 +114,8 @@ bool ClientConnection::reusable() const {
 base::Task<base::Result<std::vector<ClientConnection::Address>>> ClientConnection::resolve() {
   if (endpoint_.scheme == Endpoint::Scheme::unix_socket) {
     sockaddr_un address{};
-    if (endpoint_.host.size() >= sizeof address.sun_path) co_return base::fail(failure("has too long a path"));
+    if (endpoint_.host.size() >= sizeof address.sun_path)
+      co_return base::fail(failure("has too long a path"));
     co_return std::vector<Address>{asio::local::stream_protocol::endpoint(endpoint_.host)};
   }
   boost::system::error_code is_name;
@@ -115,7 +125,8 @@ base::Task<base::Result<std::vector<ClientConnection::Address>>> ClientConnectio
   lookup_ = std::make_shared<Lookup>(executor_);
   lookup_->resolver.async_resolve(
       endpoint_.host, std::to_string(endpoint_.port), asio::ip::tcp::resolver::numeric_service,
-      [lookup = lookup_](const boost::system::error_code& error, const asio::ip::tcp::resolver::results_type& found) {
+      [lookup = lookup_](const boost::system::error_code& error,
+                         const asio::ip::tcp::resolver::results_type& found) {
         lookup->error = error;
         for (const auto& entry : found) lookup->addresses.emplace_back(entry.endpoint());
         if (auto waiter = std::exchange(lookup->waiter, nullptr)) waiter();
@@ -153,7 +164,8 @@ base::Task<base::Result<void>> ClientConnection::connect(const TlsTrust* tls_tru
     tls_ = std::make_unique<TlsStream>(socket_, *tls_trust, endpoint_.host);
     const auto shaken = co_await tls_->handshake();
     if (!shaken) {
-      co_return base::fail(failure("cannot be trusted or does not speak TLS: " + shaken.error().message));
+      co_return base::fail(
+          failure("cannot be trusted or does not speak TLS: " + shaken.error().message));
     }
   }
   connecting_ = false;
@@ -163,11 +175,13 @@ base::Task<base::Result<void>> ClientConnection::connect(const TlsTrust* tls_tru
 
 // ---- Moving bytes.
 
-base::Task<base::Result<void>> ClientConnection::write(const std::string* head, const std::string* body) {
+base::Task<base::Result<void>> ClientConnection::write(const std::string* head,
+                                                       const std::string* body) {
   if (tls_) {
     wrote_ = true;
     const auto [error, bytes] = co_await tls_->write(*head, *body);
-    if (error || stopped()) co_return base::fail(failure("broke the connection off", error.message()));
+    if (error || stopped())
+      co_return base::fail(failure("broke the connection off", error.message()));
     co_return base::Result<void>();
   }
   outgoing_.set({*head, *body, {}});
@@ -177,7 +191,8 @@ base::Task<base::Result<void>> ClientConnection::write(const std::string* head, 
     const auto sent = outgoing_.send_to(socket_.native_handle());
     if (outgoing_.unsent() < all) wrote_ = true;
     if (sent == GatheredWrite::Sent::all) co_return base::Result<void>();
-    if (sent == GatheredWrite::Sent::nothing_more) co_return base::fail(failure("broke the connection off"));
+    if (sent == GatheredWrite::Sent::nothing_more)
+      co_return base::fail(failure("broke the connection off"));
     refresh_deadline();
     co_await socket_.async_wait(Socket::wait_write, kAwait);
   }
@@ -192,7 +207,8 @@ base::Task<base::Result<bool>> ClientConnection::read(std::size_t capacity) {
   if (tls_) {
     std::tie(error, bytes) = co_await tls_->read_some(room);
   } else {
-    std::tie(error, bytes) = co_await socket_.async_read_some(asio::buffer(room.data(), room.size()), kAwait);
+    std::tie(error, bytes) =
+        co_await socket_.async_read_some(asio::buffer(room.data(), room.size()), kAwait);
   }
   if (stopped()) co_return base::fail(failure("was given up"));
   input_.commit(bytes);

@@ -21,8 +21,9 @@
 
 namespace opaline::http {
 
-/// One connection to a server, plain or under TLS, that moves bytes. It is lent to one exchange at a time (begin … end), whose
-/// deadline and cancellation close it under every operation. Its loop's thread only.
+/// One connection to a server, plain or under TLS, that moves bytes. It is lent to one exchange at
+/// a time (begin … end), whose deadline and cancellation close it under every operation. Its loop's
+/// thread only.
 class ClientConnection {
  public:
   /// @param timeouts outlives the connection.
@@ -37,7 +38,8 @@ class ClientConnection {
   void end();
 
   /// Within limits::kConnectTime. @param tls_trust whom to believe; needed under https only.
-  /// @error unavailable: nobody there, or not who the certificate says; cancelled; deadline_exceeded.
+  /// @error unavailable: nobody there, or not who the certificate says; cancelled;
+  /// deadline_exceeded.
   base::Task<base::Result<void>> connect(const TlsTrust* tls_trust);
   /// Sends `head` and `body`, which must stay where they are until the task ends.
   base::Task<base::Result<void>> write(const std::string* head, const std::string* body);
@@ -54,7 +56,8 @@ class ClientConnection {
   [[nodiscard]] bool wrote() const { return wrote_; }
   [[nodiscard]] const Endpoint& endpoint() const { return endpoint_; }
 
-  /// `what` happened on this connection, as an error: the deadline's or the cancellation's when they were the cause.
+  /// `what` happened on this connection, as an error: the deadline's or the cancellation's when
+  /// they were the cause.
   [[nodiscard]] base::Error failure(std::string_view what, std::string detail = {}) const;
 
  private:
@@ -77,7 +80,8 @@ class ClientConnection {
   std::chrono::steady_clock::time_point idle_since_;
   InputBuffer input_;
   GatheredWrite outgoing_;
-  std::shared_ptr<Lookup> lookup_;  // Shared with the resolver's callback, which may come after we have given up.
+  std::shared_ptr<Lookup>
+      lookup_;  // Shared with the resolver's callback, which may come after we have given up.
   Stop stop_ = Stop::none;
   bool connecting_ = false;
   bool wrote_ = false;

@@ -41,9 +41,11 @@ ClientRequest get() {
 }
 
 /// Sends on a loop of its own and waits.
-base::Result<ClientResponse> send(const std::string& url, ClientRequest request, base::Context context = {}) {
+base::Result<ClientResponse> send(const std::string& url, ClientRequest request,
+                                  base::Context context = {}) {
   base::Result<ClientResponse> response = base::fail(ErrorCode::internal, "the task did not end");
-  test::run([](std::string to, ClientRequest what, base::Context with, base::Result<ClientResponse>* out) -> Task<> {
+  test::run([](std::string to, ClientRequest what, base::Context with,
+               base::Result<ClientResponse>* out) -> Task<> {
     Client client;
     *out = co_await client.send(endpoint(to), std::move(what), std::move(with));
   }(url, std::move(request), std::move(context), &response));
@@ -67,7 +69,9 @@ class OwnServer {
     server_ = *Server::create(std::move(settings), std::move(handler), metrics_);
     server_->start();
   }
-  [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(server_->port()); }
+  [[nodiscard]] std::string url() const {
+    return "http://127.0.0.1:" + std::to_string(server_->port());
+  }
   [[nodiscard]] double connections() { return metrics_.gauge("http_connections", "").value(); }
   void stop() { server_->stop(1s); }
 
@@ -77,7 +81,8 @@ class OwnServer {
 };
 
 Task<Response> show(Request request, base::Context context) {
-  std::string text = request.method + " " + request.path + "|" + context.request_id + "|" + context.trace.header();
+  std::string text =
+      request.method + " " + request.path + "|" + context.request_id + "|" + context.trace.header();
   for (const auto& [name, value] : request.headers.fields()) text += "|" + name + ": " + value;
   co_return Response::text(200, text + "|" + request.body);
 }
@@ -117,8 +122,11 @@ TEST(Client, UsesOneConnectionForManyRequests) {
 }
 
 TEST(Client, CarriesLargeBodiesBothWays) {
-  OwnServer server([](Request request, base::Context) -> Task<Response> { co_return Response::text(200, request.body); },
-                   {.limits_for = [](const Request&) { return RequestLimits{.body_bytes = 16UL << 20}; }});
+  OwnServer server(
+      [](Request request, base::Context) -> Task<Response> {
+        co_return Response::text(200, request.body);
+      },
+      {.limits_for = [](const Request&) { return RequestLimits{.body_bytes = 16UL << 20}; }});
   const std::string body(8 << 20, 'y');
   const auto response = send(server.url(), post(body));
   ASSERT_TRUE(response) << response.error().message;
@@ -126,7 +134,8 @@ TEST(Client, CarriesLargeBodiesBothWays) {
 }
 
 TEST(Client, SpeaksOverUnixSockets) {
-  const std::string path = std::filesystem::temp_directory_path() / ("opaline-client-" + std::to_string(::getpid()) + ".sock");
+  const std::string path = std::filesystem::temp_directory_path() /
+                           ("opaline-client-" + std::to_string(::getpid()) + ".sock");
   OwnServer server(show, {.unix_socket = path});
   const auto response = send("unix:" + path + ":/base", get());
   ASSERT_TRUE(response) << response.error().message;
@@ -137,7 +146,8 @@ TEST(Client, SpeaksOverUnixSockets) {
 
 TEST(Client, FindsServersByName) {
   OwnServer server(show);
-  const auto response = send("http://localhost:" + server.url().substr(server.url().rfind(':') + 1), get());
+  const auto response =
+      send("http://localhost:" + server.url().substr(server.url().rfind(':') + 1), get());
   EXPECT_TRUE(response) << response.error().message;
 }
 
@@ -146,12 +156,16 @@ TEST(Client, ReadsEveryFramingOfAReply) {
       {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "hello"},
       {"HTTP/1.1 200\r\nContent-Length: 5\r\n\r\nhello", "hello"},
       {"HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", ""},
-      {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nhel\r\n2\r\nlo\r\n0\r\nA: b\r\n\r\n", "hello"},
+      {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nhel\r\n2\r\nlo\r\n0\r\nA: "
+       "b\r\n\r\n",
+       "hello"},
       {"HTTP/1.1 200 OK\r\n\r\nhello", "hello"},
       {"HTTP/1.0 200 OK\r\n\r\nhello", "hello"},
       {"HTTP/1.1 204 No Content\r\n\r\n", ""},
       {"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", ""},
-      {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "hello"},
+      {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 "
+       "OK\r\nContent-Length: 5\r\n\r\nhello",
+       "hello"},
   };
   for (const auto& [reply, body] : cases) {
     const auto response = reply_of(reply);
@@ -209,7 +223,9 @@ TEST(Client, ClosesTheConnectionOfAStreamThatIsDropped) {
 
 TEST(Client, NamesAServerThatIsNotThere) {
   std::string url;
-  { url = ScriptedServer([](Peer&, int) {}).url(); }
+  {
+    url = ScriptedServer([](Peer&, int) {}).url();
+  }
   const auto response = send(url, get());
   ASSERT_FALSE(response);
   EXPECT_EQ(response.error().code, ErrorCode::unavailable);
@@ -229,16 +245,31 @@ TEST(Client, CallsABrokenReplyUnavailable) {
   const std::string ok = "HTTP/1.1 200 OK\r\n";
   std::string endless;
   for (int i = 0; i < 20; ++i) endless += "HTTP/1.1 103 Early Hints\r\n\r\n";
-  for (const std::string& reply : {
-           std::string(), std::string("HTTP/1.1 20"), ok + "Content-Le", ok + "Content-Length: 5\r\n\r\nhel",
-           ok + "Transfer-Encoding: chunked\r\n\r\n5\r\nhel", ok + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
-           ok + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n", ok + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n",
-           ok + "Transfer-Encoding: gzip\r\n\r\n", ok + "Content-Length: x\r\n\r\n", ok + "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
-           ok + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", ok + "A: b\r\n folded\r\n\r\n",
-           std::string("HTTP/1.1 200 OK\nContent-Length: 0\n\n"), std::string("hello\r\n\r\n"), std::string("HTTP/2.0 200 OK\r\n\r\n"),
-           std::string("HTTP/1.1 99 OK\r\n\r\n"), std::string("HTTP/1.1 2000 OK\r\n\r\n"), std::string("HTTP/1.1 600 OK\r\n\r\n"),
-           std::string("HTTP/1.1  200 OK\r\n\r\n"), std::string("HTTP/1.1 101 Switching\r\n\r\n"), endless, ok + "A: " + std::string(70000, 'x'),
-           std::string("\x15\x03\x01\x00\x02\x02\x16", 7)}) {
+  for (const std::string& reply :
+       {std::string(),
+        std::string("HTTP/1.1 20"),
+        ok + "Content-Le",
+        ok + "Content-Length: 5\r\n\r\nhel",
+        ok + "Transfer-Encoding: chunked\r\n\r\n5\r\nhel",
+        ok + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        ok + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n",
+        ok + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n",
+        ok + "Transfer-Encoding: gzip\r\n\r\n",
+        ok + "Content-Length: x\r\n\r\n",
+        ok + "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+        ok + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        ok + "A: b\r\n folded\r\n\r\n",
+        std::string("HTTP/1.1 200 OK\nContent-Length: 0\n\n"),
+        std::string("hello\r\n\r\n"),
+        std::string("HTTP/2.0 200 OK\r\n\r\n"),
+        std::string("HTTP/1.1 99 OK\r\n\r\n"),
+        std::string("HTTP/1.1 2000 OK\r\n\r\n"),
+        std::string("HTTP/1.1 600 OK\r\n\r\n"),
+        std::string("HTTP/1.1  200 OK\r\n\r\n"),
+        std::string("HTTP/1.1 101 Switching\r\n\r\n"),
+        endless,
+        ok + "A: " + std::string(70000, 'x'),
+        std::string("\x15\x03\x01\x00\x02\x02\x16", 7)}) {
     const auto response = reply_of(reply);
     ASSERT_FALSE(response) << reply;
     EXPECT_EQ(response.error().code, ErrorCode::unavailable) << reply;
@@ -246,7 +277,9 @@ TEST(Client, CallsABrokenReplyUnavailable) {
 }
 
 TEST(Client, CallsAResetUnavailable) {
-  for (const std::string& before : {std::string(), std::string("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel"), std::string("HTTP/1.1 200 OK\r\n\r\nhel")}) {
+  for (const std::string& before :
+       {std::string(), std::string("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel"),
+        std::string("HTTP/1.1 200 OK\r\n\r\nhel")}) {
     ScriptedServer server([&before](Peer& peer, int) {
       peer.read_until("\r\n\r\n");
       peer.send(before);
@@ -272,7 +305,8 @@ TEST(Client, ReportsTheAnswerOfAServerThatDidNotReadOn) {
 }
 
 TEST(Client, LimitsTheReply) {
-  const auto announced = reply_of("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(limits::kReplyBytes + 1) + "\r\n\r\n");
+  const auto announced = reply_of(
+      "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(limits::kReplyBytes + 1) + "\r\n\r\n");
   ASSERT_FALSE(announced);
   EXPECT_EQ(announced.error().code, ErrorCode::resource_exhausted);
 
@@ -313,7 +347,9 @@ base::Context within(std::chrono::milliseconds time) {
 }
 
 TEST(Client, GivesUpAtTheDeadlineWhereverTheServerHangs) {
-  for (const std::string& before : {std::string(), std::string("HTTP/1.1 200"), std::string("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel")}) {
+  for (const std::string& before :
+       {std::string(), std::string("HTTP/1.1 200"),
+        std::string("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel")}) {
     ScriptedServer server([&before](Peer& peer, int) {
       peer.read_until("\r\n\r\n");
       peer.send(before);
@@ -340,7 +376,8 @@ TEST(Client, DoesNotStartAfterTheDeadlineOrCancellation) {
   base::Context cancelled;
   cancelled.cancellation->request();
   EXPECT_EQ(send("http://127.0.0.1:1", get(), cancelled).error().code, ErrorCode::cancelled);
-  EXPECT_EQ(send("http://127.0.0.1:1", get(), within(-1ms)).error().code, ErrorCode::deadline_exceeded);
+  EXPECT_EQ(send("http://127.0.0.1:1", get(), within(-1ms)).error().code,
+            ErrorCode::deadline_exceeded);
 }
 
 Task<> cancel_soon(std::shared_ptr<base::Cancellation> cancellation) {
@@ -349,7 +386,9 @@ Task<> cancel_soon(std::shared_ptr<base::Cancellation> cancellation) {
 }
 
 TEST(Client, StopsWhenCancelledWhereverItWaits) {
-  for (const std::string& before : {std::string(), std::string("HTTP/1.1 200"), std::string("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel")}) {
+  for (const std::string& before :
+       {std::string(), std::string("HTTP/1.1 200"),
+        std::string("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel")}) {
     ScriptedServer server([&before](Peer& peer, int) {
       peer.read_until("\r\n\r\n");
       peer.send(before);
@@ -358,7 +397,8 @@ TEST(Client, StopsWhenCancelledWhereverItWaits) {
     test::run([](std::string url) -> Task<> {
       Client client;
       base::Context context;
-      boost::asio::co_spawn(co_await boost::asio::this_coro::executor, cancel_soon(context.cancellation), boost::asio::detached);
+      boost::asio::co_spawn(co_await boost::asio::this_coro::executor,
+                            cancel_soon(context.cancellation), boost::asio::detached);
       const auto response = co_await client.send(endpoint(url), get(), context);
       EXPECT_FALSE(response);
       EXPECT_EQ(response.error().code, ErrorCode::cancelled);
@@ -377,7 +417,8 @@ TEST(Client, TellsAStreamsReaderOfTheCancellation) {
     base::Context context;
     auto stream = co_await client.open(endpoint(url), get(), context);
     EXPECT_EQ(**co_await (*stream)->next(), "first");
-    boost::asio::co_spawn(co_await boost::asio::this_coro::executor, cancel_soon(context.cancellation), boost::asio::detached);
+    boost::asio::co_spawn(co_await boost::asio::this_coro::executor,
+                          cancel_soon(context.cancellation), boost::asio::detached);
     for (int i = 0; i < 2; ++i) {
       const auto end = co_await (*stream)->next();
       EXPECT_FALSE(end);
@@ -390,7 +431,8 @@ TEST(Client, TellsAStreamsReaderOfTheCancellation) {
 
 constexpr std::string_view kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n";
 
-Task<> send_twice(std::string url, ClientRequest second, base::Result<ClientResponse>* out, std::future<void> between) {
+Task<> send_twice(std::string url, ClientRequest second, base::Result<ClientResponse>* out,
+                  std::future<void> between) {
   Client client;
   const auto first = co_await client.send(endpoint(url), get(), {});
   EXPECT_TRUE(first) << first.error().message;
@@ -466,7 +508,8 @@ TEST(Client, DoesNotRepeatARequestThatWasHalfAnswered) {
 TEST(Client, DoesNotTakeStrayBytesForTheNextReply) {
   ScriptedServer server([](Peer& peer, int connection) {
     peer.read_until("\r\n\r\n");
-    peer.send(std::string(kOk) + "c" + std::to_string(connection) + "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstray");
+    peer.send(std::string(kOk) + "c" + std::to_string(connection) +
+              "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstray");
     if (connection == 0) peer.read_to_end();
   });
   base::Result<ClientResponse> second;
@@ -478,7 +521,8 @@ TEST(Client, DoesNotTakeStrayBytesForTheNextReply) {
 TEST(Client, DoesNotReuseAConnectionThatTheServerWillClose) {
   ScriptedServer server([](Peer& peer, int connection) {
     peer.read_until("\r\n\r\n");
-    peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nc" + std::to_string(connection));
+    peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nc" +
+              std::to_string(connection));
     EXPECT_EQ(peer.read_to_end(), "");
   });
   base::Result<ClientResponse> second;

@@ -30,10 +30,11 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 /// The client's own id when it is one that is safe to log and echo, else a new one.
 std::string choose_request_id(const Headers& headers) {
   const auto given = headers.get("x-request-id");
-  const bool usable = !given.empty() && given.size() <= 128 && std::ranges::all_of(given, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
-           c == '_' || c == '-';
-  });
+  const bool usable =
+      !given.empty() && given.size() <= 128 && std::ranges::all_of(given, [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+               c == '.' || c == '_' || c == '-';
+      });
   return usable ? std::string(given) : base::random_hex(16);
 }
 
@@ -49,12 +50,15 @@ Response plain_error(unsigned status, const base::Error& error, std::string_view
 }
 
 Response internal_error(std::string_view request_id) {
-  return plain_error(500, base::Error{base::ErrorCode::internal, "The server made a mistake. It has been logged.", {}},
-                     request_id);
+  return plain_error(
+      500,
+      base::Error{base::ErrorCode::internal, "The server made a mistake. It has been logged.", {}},
+      request_id);
 }
 
 /// A handler's exception is our mistake: logged with what finds the request again.
-void log_thrown(const std::exception_ptr& thrown, std::string_view request_id, std::string_view trace_id) {
+void log_thrown(const std::exception_ptr& thrown, std::string_view request_id,
+                std::string_view trace_id) {
   std::string what = "not a std::exception";
   try {
     std::rethrow_exception(thrown);
@@ -74,7 +78,9 @@ Clock::time_point after(Clock::duration time) {
 }  // namespace
 
 Connection::Connection(ServerLoop& loop, Socket socket)
-    : loop_(loop), socket_(std::move(socket)), timeout_(loop.timeouts(), [this] { on_timeout(); }) {}
+    : loop_(loop),
+      socket_(std::move(socket)),
+      timeout_(loop.timeouts(), [this] { on_timeout(); }) {}
 
 Connection::~Connection() { loop_.forget(*this); }
 
@@ -83,7 +89,8 @@ base::Task<> Connection::serve(std::unique_ptr<Connection> connection, Admission
     while (co_await connection->serve_one()) {
     }
   } else {
-    auto refusal = refuse(503, "The server has as many connections as it can serve. Try again shortly.");
+    auto refusal =
+        refuse(503, "The server has as many connections as it can serve. Try again shortly.");
     co_await connection->turn_away(std::move(refusal).error(), {}, base::random_hex(16));
   }
   connection->phase_ = Phase::closing;
@@ -114,7 +121,8 @@ base::Task<bool> Connection::serve_one() {
   }
   Received received = *std::move(receipt);
   if (auto refusal = co_await receive_body(received)) {
-    co_await turn_away(*std::move(refusal), std::move(received.request.method), std::move(received.request_id));
+    co_await turn_away(*std::move(refusal), std::move(received.request.method),
+                       std::move(received.request_id));
     co_return false;
   }
   if (lost_ || expired_) co_return false;
@@ -132,8 +140,9 @@ base::Task<bool> Connection::serve_one() {
 
   std::string method = received.request.method;
   Response response = co_await answer(std::move(received.request), std::move(context));
-  const bool kept = co_await reply(std::move(response), std::move(method), std::move(received.request_id),
-                                   received.minor_version, received.framing.keep_alive);
+  const bool kept =
+      co_await reply(std::move(response), std::move(method), std::move(received.request_id),
+                     received.minor_version, received.framing.keep_alive);
   cancellation_.reset();
   co_return kept;
 }
@@ -168,7 +177,9 @@ base::Task<Connection::Receipt> Connection::receive() {
     }
     co_await more_input(InputBuffer::kSmall);
     if (lost_ || (expired_ && phase_ == Phase::idle)) co_return std::unexpected(Gone{});
-    if (expired_) co_return std::unexpected(refuse(408, "The request's header took too long to arrive.").error());
+    if (expired_)
+      co_return std::unexpected(
+          refuse(408, "The request's header took too long to arrive.").error());
   }
 }
 
@@ -200,19 +211,22 @@ base::Task<std::optional<Refusal>> Connection::receive_body(Received& received) 
       received.limits = settings.limits_for(received.request);
     } catch (...) {
       base::log_exception("http_limits_failed", std::current_exception());
-      co_return Refusal{500, {base::ErrorCode::internal, "The server made a mistake. It has been logged.", {}}};
+      co_return Refusal{
+          500, {base::ErrorCode::internal, "The server made a mistake. It has been logged.", {}}};
     }
   }
   BodyDecoder decoder(received.framing);
   if (decoder.done()) co_return std::nullopt;
   const auto too_large = [&received] {
-    return refuse(413, "The request's body is above the limit of " + std::to_string(received.limits.body_bytes) +
-                           " bytes.").error();
+    return refuse(413, "The request's body is above the limit of " +
+                           std::to_string(received.limits.body_bytes) + " bytes.")
+        .error();
   };
   if (received.framing.length > received.limits.body_bytes) co_return too_large();
   phase_ = Phase::receiving;
   if (received.framing.expects_continue && input_.empty()) {
-    if (send({"HTTP/1.1 100 Continue\r\n\r\n", {}, {}}) != Sent::all && !co_await flush()) co_return std::nullopt;
+    if (send({"HTTP/1.1 100 Continue\r\n\r\n", {}, {}}) != Sent::all && !co_await flush())
+      co_return std::nullopt;
   }
   std::string& body = received.request.body;
   const auto body_deadline = after(settings.times.body);
@@ -220,14 +234,16 @@ base::Task<std::optional<Refusal>> Connection::receive_body(Received& received) 
     const auto used = decoder.feed(input_.view(), body);
     if (!used) co_return Refusal{400, used.error()};
     input_.consume(*used);
-    if (body.size() + (decoder.done() ? 0 : decoder.announced()) > received.limits.body_bytes) co_return too_large();
+    if (body.size() + (decoder.done() ? 0 : decoder.announced()) > received.limits.body_bytes)
+      co_return too_large();
     if (decoder.done()) co_return std::nullopt;
     if (ended_) {
       lose();
       co_return std::nullopt;
     }
     timeout_.set(std::min(after(settings.times.body_idle), body_deadline));
-    co_await more_input(decoder.announced() > InputBuffer::kSmall ? InputBuffer::kLarge : InputBuffer::kSmall);
+    co_await more_input(decoder.announced() > InputBuffer::kSmall ? InputBuffer::kLarge
+                                                                  : InputBuffer::kSmall);
     if (lost_) co_return std::nullopt;
     if (expired_) co_return refuse(408, "The request's body took too long to arrive.").error();
   }
@@ -247,8 +263,8 @@ base::Task<Response> Connection::answer(Request request, base::Context context) 
   co_return internal_error(request_id);
 }
 
-base::Task<bool> Connection::reply(Response response, std::string method, std::string request_id, int minor_version,
-                                   bool keep_alive) {
+base::Task<bool> Connection::reply(Response response, std::string method, std::string request_id,
+                                   int minor_version, bool keep_alive) {
   ReplyFraming framing;
   framing.server_name = loop_.shared().settings.server_name;
   framing.date = loop_.date();
@@ -264,16 +280,20 @@ base::Task<bool> Connection::reply(Response response, std::string method, std::s
   }
   loop_.counters().count(method, response.status);
   const bool with_body = method != "HEAD" && status_has_body(response.status);
-  const std::string_view body = with_body && !response.stream ? std::string_view(response.body) : std::string_view();
+  const std::string_view body =
+      with_body && !response.stream ? std::string_view(response.body) : std::string_view();
   if (send({head_, body, {}}) != Sent::all && !co_await flush()) co_return false;
   if (response.stream && with_body) {
-    if (!co_await send_stream(std::move(response.stream), std::move(request_id), framing.chunked)) co_return false;
+    if (!co_await send_stream(std::move(response.stream), std::move(request_id), framing.chunked))
+      co_return false;
   }
   co_return framing.keep_alive && !lost_;
 }
 
-base::Task<bool> Connection::send_stream(std::unique_ptr<BodyStream> stream, std::string request_id, bool chunked) {
-  // Whatever ends the stream early, the connection ends without the final chunk: the client sees a broken body.
+base::Task<bool> Connection::send_stream(std::unique_ptr<BodyStream> stream, std::string request_id,
+                                         bool chunked) {
+  // Whatever ends the stream early, the connection ends without the final chunk: the client sees a
+  // broken body.
   for (;;) {
     if (ended_ || lost_) co_return false;
     base::Result<std::optional<std::string>> piece;
@@ -289,10 +309,11 @@ base::Task<bool> Connection::send_stream(std::unique_ptr<BodyStream> stream, std
     }
     if (!piece) {
       const auto level = ended_ || lost_ ? base::LogLevel::debug : base::LogLevel::warning;
-      base::log(level, "http_stream_broken", {{"request_id", request_id},
-                                              {"code", base::name(piece.error().code)},
-                                              {"message", piece.error().message},
-                                              {"detail", piece.error().detail}});
+      base::log(level, "http_stream_broken",
+                {{"request_id", request_id},
+                 {"code", base::name(piece.error().code)},
+                 {"message", piece.error().message},
+                 {"detail", piece.error().detail}});
       co_return false;
     }
     if (ended_ || lost_) co_return false;
@@ -324,12 +345,14 @@ base::Task<> Connection::turn_away(Refusal refusal, std::string method, std::str
     response = plain_error(refusal.status, refusal.error, request_id);
   }
   base::log(base::LogLevel::debug, "http_request_refused",
-            {{"request_id", request_id}, {"status", static_cast<std::int64_t>(refusal.status)},
+            {{"request_id", request_id},
+             {"status", static_cast<std::int64_t>(refusal.status)},
              {"message", refusal.error.message}});
   phase_ = Phase::writing;
   co_await reply(std::move(response), std::move(method), std::move(request_id), 1, false);
   if (lost_) co_return;
-  // Closing with bytes of the client unread would reset the connection, and the reply might be lost on the way.
+  // Closing with bytes of the client unread would reset the connection, and the reply might be lost
+  // on the way.
   phase_ = Phase::lingering;
   expired_ = false;
   boost::system::error_code ignored;
@@ -353,8 +376,9 @@ void Connection::start_read(std::size_t capacity) {
   if (reading_ || ended_ || lost_) return;
   const auto room = input_.prepare(capacity);
   reading_ = true;
-  socket_.async_read_some(asio::buffer(room.data(), room.size()),
-                          [this](const boost::system::error_code& error, std::size_t bytes) { on_read(error, bytes); });
+  socket_.async_read_some(
+      asio::buffer(room.data(), room.size()),
+      [this](const boost::system::error_code& error, std::size_t bytes) { on_read(error, bytes); });
 }
 
 void Connection::on_read(const boost::system::error_code& error, std::size_t bytes) {

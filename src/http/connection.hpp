@@ -22,10 +22,12 @@
 
 namespace opaline::http {
 
-/// One client's connection: reads requests one after the other, has each answered, writes the reply.
+/// One client's connection: reads requests one after the other, has each answered, writes the
+/// reply.
 ///
-/// One coroutine does all of it, and one read of the socket is always under way: between requests it waits for the next
-/// one, and while a request is answered it sees the client leave. Bytes that come early (pipelining) wait in the buffer.
+/// One coroutine does all of it, and one read of the socket is always under way: between requests
+/// it waits for the next one, and while a request is answered it sees the client leave. Bytes that
+/// come early (pipelining) wait in the buffer.
 ///
 ///   idle ─► receiving ─► answering ⇄ writing ─► idle
 ///               └─ refused ─► writing ─► lingering ─► closed
@@ -67,9 +69,10 @@ class Connection {
   std::expected<Received, Refusal> read_head(std::string_view bytes);
 
   base::Task<Response> answer(Request request, base::Context context);
-  base::Task<bool> reply(Response response, std::string method, std::string request_id, int minor_version,
-                         bool keep_alive);
-  base::Task<bool> send_stream(std::unique_ptr<BodyStream> stream, std::string request_id, bool chunked);
+  base::Task<bool> reply(Response response, std::string method, std::string request_id,
+                         int minor_version, bool keep_alive);
+  base::Task<bool> send_stream(std::unique_ptr<BodyStream> stream, std::string request_id,
+                               bool chunked);
   base::Task<> turn_away(Refusal refusal, std::string method, std::string request_id);
 
   // Input. One read at most is under way.
@@ -96,8 +99,9 @@ class Connection {
   std::move_only_function<void()> waiter_;
   GatheredWrite outgoing_;
   std::string head_;  // Of the reply under way.
-  std::shared_ptr<base::Cancellation> cancellation_;  // Of the request being answered, shared with its context.
-  base::TraceContext trace_;                          // Of the same.
+  std::shared_ptr<base::Cancellation>
+      cancellation_;          // Of the request being answered, shared with its context.
+  base::TraceContext trace_;  // Of the same.
   bool reading_ = false;
   bool ended_ = false;    // The peer sends no more.
   bool lost_ = false;     // Nothing can be sent any more.

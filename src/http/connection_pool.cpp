@@ -25,7 +25,8 @@ ConnectionPool& ConnectionPool::of(const asio::any_io_executor& executor) {
   return pool;
 }
 
-std::unique_ptr<ClientConnection> ConnectionPool::make(const asio::any_io_executor& executor, Endpoint endpoint) {
+std::unique_ptr<ClientConnection> ConnectionPool::make(const asio::any_io_executor& executor,
+                                                       Endpoint endpoint) {
   return std::make_unique<ClientConnection>(executor, *timeouts_, std::move(endpoint));
 }
 
@@ -48,7 +49,8 @@ void ConnectionPool::keep(std::unique_ptr<ClientConnection> connection) {
   auto& connections = idle_[Key(endpoint.scheme, endpoint.host, endpoint.port)];
   if (connections.size() >= limits::kPooledConnections) return;
   // The oldest is the first to be closed by the server, or to grow too old.
-  if (!connections.empty() && connections.front()->too_old()) connections.erase(connections.begin());
+  if (!connections.empty() && connections.front()->too_old())
+    connections.erase(connections.begin());
   connections.push_back(std::move(connection));
 }
 

@@ -15,8 +15,8 @@
 
 namespace opaline::http {
 
-/// The idle client connections of one event loop, by server. A service of the loop: it ends with it, so that no connection
-/// outlives the loop that it belongs to. That loop's thread only.
+/// The idle client connections of one event loop, by server. A service of the loop: it ends with
+/// it, so that no connection outlives the loop that it belongs to. That loop's thread only.
 class ConnectionPool final : public boost::asio::execution_context::service {
  public:
   using key_type = ConnectionPool;  // Asks Asio to find the pool under its own name.
@@ -30,7 +30,8 @@ class ConnectionPool final : public boost::asio::execution_context::service {
   std::unique_ptr<ClientConnection> take(const Endpoint& endpoint);
   /// Keeps a connection whose exchange has ended well.
   void keep(std::unique_ptr<ClientConnection> connection);
-  [[nodiscard]] std::unique_ptr<ClientConnection> make(const boost::asio::any_io_executor& executor, Endpoint endpoint);
+  [[nodiscard]] std::unique_ptr<ClientConnection> make(const boost::asio::any_io_executor& executor,
+                                                       Endpoint endpoint);
 
  private:
   using Key = std::tuple<Endpoint::Scheme, std::string, std::uint16_t>;

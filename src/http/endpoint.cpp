@@ -9,9 +9,9 @@ namespace opaline::http {
 namespace {
 
 std::unexpected<base::Error> not_a_url(std::string_view url, std::string_view why) {
-  return base::fail(base::ErrorCode::invalid_argument, "'" + std::string(url) + "' is not a server's address: " +
-                                                           std::string(why) +
-                                                           ". Expected http://host:port, https://host or unix:/path.");
+  return base::fail(base::ErrorCode::invalid_argument,
+                    "'" + std::string(url) + "' is not a server's address: " + std::string(why) +
+                        ". Expected http://host:port, https://host or unix:/path.");
 }
 
 bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) {
@@ -22,7 +22,8 @@ bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) {
 bool set_base_path(Endpoint& endpoint, std::string_view path) {
   while (path.ends_with('/')) path.remove_suffix(1);
   endpoint.base_path = path;
-  return std::ranges::all_of(path, [](char c) { return c > 0x20 && c < 0x7f && c != '?' && c != '#'; });
+  return std::ranges::all_of(path,
+                             [](char c) { return c > 0x20 && c < 0x7f && c != '?' && c != '#'; });
 }
 
 std::uint16_t default_port(Endpoint::Scheme scheme) {
@@ -46,8 +47,10 @@ base::Result<Endpoint> Endpoint::parse(std::string_view url) {
     parsed.scheme = Scheme::unix_socket;
     parsed.port = 0;
     parsed.host = rest.substr(0, base);
-    const bool valid = set_base_path(parsed, base == rest.npos ? std::string_view() : rest.substr(base + 1));
-    if (!valid || !is_field_value(parsed.host)) return not_a_url(url, "its path has characters that must be encoded");
+    const bool valid =
+        set_base_path(parsed, base == rest.npos ? std::string_view() : rest.substr(base + 1));
+    if (!valid || !is_field_value(parsed.host))
+      return not_a_url(url, "its path has characters that must be encoded");
     return parsed;
   }
 
@@ -62,16 +65,19 @@ base::Result<Endpoint> Endpoint::parse(std::string_view url) {
   }
   const auto authority = rest.substr(0, rest.find_first_of("/?#"));
   if (!is_host(authority)) return not_a_url(url, "it names no host");
-  if (!set_base_path(parsed, rest.substr(authority.size()))) return not_a_url(url, "it has a query or a bad path");
+  if (!set_base_path(parsed, rest.substr(authority.size())))
+    return not_a_url(url, "it has a query or a bad path");
 
   const auto bracket = authority.find(']');
   const auto colon = authority.find(':', bracket == authority.npos ? 0 : bracket);
-  parsed.host = bracket == authority.npos ? authority.substr(0, colon) : authority.substr(1, bracket - 1);
+  parsed.host =
+      bracket == authority.npos ? authority.substr(0, colon) : authority.substr(1, bracket - 1);
   parsed.port = default_port(parsed.scheme);
   if (colon != authority.npos) {
     const auto digits = authority.substr(colon + 1);
     const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), parsed.port);
-    if (read.ec != std::errc() || parsed.port == 0) return not_a_url(url, "its port is not 1 … 65535");
+    if (read.ec != std::errc() || parsed.port == 0)
+      return not_a_url(url, "its port is not 1 … 65535");
   }
   return parsed;
 }

@@ -8,10 +8,11 @@
 
 namespace opaline::http {
 
-/// Where a server is. "http://host:port/base", "https://…" or "unix:/path/to.sock" (optionally "unix:/path.sock:/base").
+/// Where a server is. "http://host:port/base", "https://…" or "unix:/path/to.sock" (optionally
+/// "unix:/path.sock:/base").
 struct Endpoint {
   enum class Scheme { http, https, unix_socket } scheme = Scheme::http;
-  std::string host;       ///< Without brackets; or the socket's path.
+  std::string host;  ///< Without brackets; or the socket's path.
   std::uint16_t port = 80;
   std::string base_path;  ///< "" or "/…", without a trailing slash.
 

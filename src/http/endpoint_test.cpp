@@ -30,14 +30,35 @@ TEST(Endpoint, ReadsItsForms) {
 }
 
 TEST(Endpoint, QuotesWhatIsNone) {
-  for (const char* url : {"", "host", "host:80", "ftp://host", "http:/host", "http://", "http://:80", "http://host:", "http://host:0",
-                          "http://host:65536", "http://host:99999", "http://host:x", "http://a b", "http://user@host", "http://host/a b",
-                          "http://host/?x=1", "http://host?x", "http://host/#x", "http://[::1", "http://host/\r\nX: y", "unix:", "unix:a",
-                          "unix:/a:/b?c", "http://h\xC3\xA4"}) {
+  for (const char* url : {"",
+                          "host",
+                          "host:80",
+                          "ftp://host",
+                          "http:/host",
+                          "http://",
+                          "http://:80",
+                          "http://host:",
+                          "http://host:0",
+                          "http://host:65536",
+                          "http://host:99999",
+                          "http://host:x",
+                          "http://a b",
+                          "http://user@host",
+                          "http://host/a b",
+                          "http://host/?x=1",
+                          "http://host?x",
+                          "http://host/#x",
+                          "http://[::1",
+                          "http://host/\r\nX: y",
+                          "unix:",
+                          "unix:a",
+                          "unix:/a:/b?c",
+                          "http://h\xC3\xA4"}) {
     const auto parsed = Endpoint::parse(url);
     ASSERT_FALSE(parsed) << url;
     EXPECT_EQ(parsed.error().code, base::ErrorCode::invalid_argument);
-    EXPECT_NE(parsed.error().message.find("'" + std::string(url) + "'"), std::string::npos) << parsed.error().message;
+    EXPECT_NE(parsed.error().message.find("'" + std::string(url) + "'"), std::string::npos)
+        << parsed.error().message;
   }
 }
 

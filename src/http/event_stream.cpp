@@ -15,9 +15,11 @@ base::Result<void> EventParser::feed(std::string_view bytes) {
     }
     const auto end = bytes.find_first_of("\r\n");
     const auto piece = bytes.substr(0, end);
-    if (line_.size() + piece.size() + event_.data.size() + event_.type.size() > limits::kEventBytes) {
+    if (line_.size() + piece.size() + event_.data.size() + event_.type.size() >
+        limits::kEventBytes) {
       return base::fail(base::ErrorCode::resource_exhausted,
-                        "A server-sent event is above the limit of " + std::to_string(limits::kEventBytes) + " bytes.");
+                        "A server-sent event is above the limit of " +
+                            std::to_string(limits::kEventBytes) + " bytes.");
     }
     line_.append(piece);
     if (end == bytes.npos) break;

@@ -37,7 +37,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const std::size_t piece : {std::size_t{1}, 1 + size / 3}) {
     const auto in_pieces = read(bytes, piece);
     OPALINE_ASSERT(at_once.has_value() == in_pieces.has_value());
-    OPALINE_ASSERT(!at_once || (at_once->events == in_pieces->events && at_once->inside == in_pieces->inside));
+    OPALINE_ASSERT(!at_once ||
+                   (at_once->events == in_pieces->events && at_once->inside == in_pieces->inside));
   }
   if (bytes.find('\r') == bytes.npos) {
     const auto back = read(format_event(bytes, "type"), 5);

@@ -46,13 +46,19 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"line feeds", "data: a\n\ndata: b\n\n", {{"", "a", ""}, {"", "b", ""}}},
         Case{"carriage returns", "data: a\r\rdata: b\r\r", {{"", "a", ""}, {"", "b", ""}}},
         Case{"both", "data: a\r\n\r\ndata: b\r\n\r\n", {{"", "a", ""}, {"", "b", ""}}},
-        Case{"mixed", "data: a\r\n\ndata: b\n\r\ndata: c\r\n\r", {{"", "a", ""}, {"", "b", ""}, {"", "c", ""}}},
+        Case{"mixed",
+             "data: a\r\n\ndata: b\n\r\ndata: c\r\n\r",
+             {{"", "a", ""}, {"", "b", ""}, {"", "c", ""}}},
         Case{"several lines", "data: a\ndata\ndata: b\n\n", {{"", "a\n\nb", ""}}},
-        Case{"type and id", "event: delta\nid: 7\ndata: x\n\ndata: y\n\n", {{"delta", "x", "7"}, {"", "y", "7"}}},
+        Case{"type and id",
+             "event: delta\nid: 7\ndata: x\n\ndata: y\n\n",
+             {{"delta", "x", "7"}, {"", "y", "7"}}},
         Case{"id with NUL", "id: a\0b\ndata: x\n\n"s, {{"", "x", ""}}},
         Case{"comments", ": keep-alive\n\n:\ndata: x\n: y\n\n", {{"", "x", ""}}},
         Case{"byte order mark", "\xEF\xBB\xBF"s + "data: x\n\n", {{"", "x", ""}}},
-        Case{"second byte order mark", "\xEF\xBB\xBF\xEF\xBB\xBF"s + "data: x\n\ndata: y\n\n", {{"", "y", ""}}},
+        Case{"second byte order mark",
+             "\xEF\xBB\xBF\xEF\xBB\xBF"s + "data: x\n\ndata: y\n\n",
+             {{"", "y", ""}}},
         Case{"one space only", "data:  x\n\ndata:y\n\n", {{"", " x", ""}, {"", "y", ""}}},
         Case{"empty data is data", "data\n\ndata:\n\n", {{"", "", ""}, {"", "", ""}}},
         Case{"no data, no event", "event: x\n\ndata: y\n\n", {{"", "y", ""}}},
@@ -63,8 +69,9 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(EventParser, KnowsWhetherItIsInsideAnEvent) {
   const std::pair<std::string_view, bool> cases[] = {
-      {"", false},          {"data: x\n\n", false}, {"data: x\n\n: comment", false}, {"id: 1\n", false},
-      {"data: x\n", true},  {"dat", true},          {"event: x\n", true},            {"data: x\n\ndata", true},
+      {"", false},          {"data: x\n\n", false},    {"data: x\n\n: comment", false},
+      {"id: 1\n", false},   {"data: x\n", true},       {"dat", true},
+      {"event: x\n", true}, {"data: x\n\ndata", true},
   };
   for (const auto& [bytes, inside] : cases) {
     EventParser parser;
@@ -82,7 +89,8 @@ TEST(EventParser, RefusesAnEventAboveTheLimit) {
   EventParser in_many_lines;
   base::Result<void> fed;
   std::size_t bytes = 0;
-  for (; fed && bytes < 2 * limits::kEventBytes; bytes += 1007) fed = in_many_lines.feed("data: " + std::string(1000, 'x') + "\n");
+  for (; fed && bytes < 2 * limits::kEventBytes; bytes += 1007)
+    fed = in_many_lines.feed("data: " + std::string(1000, 'x') + "\n");
   ASSERT_FALSE(fed);
   EXPECT_EQ(fed.error().code, base::ErrorCode::resource_exhausted);
 }

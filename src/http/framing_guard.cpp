@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::size_t kMethodBytes = 24;
 
-/// The fields that decide about framing, routing or rights: two of one name mean that the sender and a proxy before us
-/// may have believed different ones.
+/// The fields that decide about framing, routing or rights: two of one name mean that the sender
+/// and a proxy before us may have believed different ones.
 constexpr std::array<std::string_view, 6> kSingleFields = {
     "host", "content-length", "transfer-encoding", "authorization", "content-type", "expect"};
 
@@ -22,7 +22,8 @@ std::expected<void, Refusal> check_single_fields(const Headers& headers) {
   for (const auto& [name, value] : headers.fields()) {
     for (std::size_t i = 0; i < kSingleFields.size(); ++i) {
       if (!equals_ignoring_case(name, kSingleFields[i])) continue;
-      if (seen[i]) return refuse(400, "The header " + std::string(kSingleFields[i]) + " is given twice.");
+      if (seen[i])
+        return refuse(400, "The header " + std::string(kSingleFields[i]) + " is given twice.");
       seen[i] = true;
     }
   }
@@ -33,12 +34,15 @@ std::expected<void, Refusal> check_single_fields(const Headers& headers) {
 std::optional<std::uint64_t> parse_length(std::string_view text) {
   if (!is_digits(text) || (text.size() > 1 && text[0] == '0')) return std::nullopt;
   std::int64_t length = 0;
-  if (std::from_chars(text.data(), text.data() + text.size(), length).ec != std::errc()) return std::nullopt;
+  if (std::from_chars(text.data(), text.data() + text.size(), length).ec != std::errc())
+    return std::nullopt;
   return static_cast<std::uint64_t>(length);
 }
 
-/// Content-Length and Transfer-Encoding, for both directions. `framing.body` stays as it is when there is neither.
-std::expected<void, Refusal> read_body_framing(const Headers& headers, int minor_version, Framing& framing) {
+/// Content-Length and Transfer-Encoding, for both directions. `framing.body` stays as it is when
+/// there is neither.
+std::expected<void, Refusal> read_body_framing(const Headers& headers, int minor_version,
+                                               Framing& framing) {
   const auto length = headers.find("content-length");
   const auto coding = headers.find("transfer-encoding");
   if (coding) {
@@ -73,12 +77,15 @@ std::expected<void, Refusal> check_method(std::string_view method) {
       })) {
     return refuse(400, "The method is not one of HTTP's.");
   }
-  if (method == "CONNECT" || method == "TRACE") return refuse(405, "This method is not served here.");
+  if (method == "CONNECT" || method == "TRACE")
+    return refuse(405, "This method is not served here.");
   return {};
 }
 
-/// The origin form ("/path"), "*" for OPTIONS alone, or the absolute form when it names the same host as Host does.
-std::expected<void, Refusal> check_target(std::string_view method, std::string_view target, std::string_view host) {
+/// The origin form ("/path"), "*" for OPTIONS alone, or the absolute form when it names the same
+/// host as Host does.
+std::expected<void, Refusal> check_target(std::string_view method, std::string_view target,
+                                          std::string_view host) {
   if (target.starts_with('/')) return {};
   if (target == "*") {
     if (method == "OPTIONS") return {};
@@ -104,7 +111,8 @@ std::optional<std::string_view> target_authority(std::string_view target) {
 }
 
 std::expected<Framing, Refusal> request_framing(const RequestHead& head) {
-  if (auto checked = check_single_fields(head.headers); !checked) return std::unexpected(checked.error());
+  if (auto checked = check_single_fields(head.headers); !checked)
+    return std::unexpected(checked.error());
   Framing framing;
   if (auto read = read_body_framing(head.headers, head.minor_version, framing); !read) {
     return std::unexpected(read.error());
@@ -129,8 +137,10 @@ std::expected<Framing, Refusal> request_framing(const RequestHead& head) {
   return framing;
 }
 
-std::expected<Framing, Refusal> response_framing(const ResponseHead& head, std::string_view method) {
-  if (auto checked = check_single_fields(head.headers); !checked) return std::unexpected(checked.error());
+std::expected<Framing, Refusal> response_framing(const ResponseHead& head,
+                                                 std::string_view method) {
+  if (auto checked = check_single_fields(head.headers); !checked)
+    return std::unexpected(checked.error());
   Framing framing;
   framing.body = Framing::Body::until_close;
   if (auto read = read_body_framing(head.headers, head.minor_version, framing); !read) {

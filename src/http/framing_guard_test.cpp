@@ -11,35 +11,43 @@ namespace {
 using Body = Framing::Body;
 
 std::expected<Framing, Refusal> request(const std::string& fields, int minor_version = 1) {
-  const auto head = parse_request_head("POST / HTTP/1." + std::to_string(minor_version) + "\r\nHost: x\r\n" + fields + "\r\n");
+  const auto head = parse_request_head("POST / HTTP/1." + std::to_string(minor_version) +
+                                       "\r\nHost: x\r\n" + fields + "\r\n");
   if (!head) return std::unexpected(head.error());
   return request_framing(*head);
 }
 
-std::expected<Framing, Refusal> response(const std::string& line, const std::string& fields, const char* method = "GET") {
+std::expected<Framing, Refusal> response(const std::string& line, const std::string& fields,
+                                         const char* method = "GET") {
   return response_framing(*parse_response_head(line + "\r\n" + fields + "\r\n"), method);
 }
 
 TEST(FramingGuard, DecidesWhereARequestEnds) {
   EXPECT_EQ(*request(""), (Framing{Body::none, 0, true, false}));
   EXPECT_EQ(*request("Content-Length: 0\r\n"), (Framing{Body::none, 0, true, false}));
-  EXPECT_EQ(*request("Content-Length: 9223372036854775807\r\n"), (Framing{Body::length, 9223372036854775807U, true, false}));
+  EXPECT_EQ(*request("Content-Length: 9223372036854775807\r\n"),
+            (Framing{Body::length, 9223372036854775807U, true, false}));
   EXPECT_EQ(*request("transfer-encoding: CHUNKED\r\n"), (Framing{Body::chunked, 0, true, false}));
   EXPECT_EQ(*request("Connection: close\r\n"), (Framing{Body::none, 0, false, false}));
-  EXPECT_EQ(*request("Connection: keep-alive\r\nConnection: x, close\r\n"), (Framing{Body::none, 0, false, false}));
+  EXPECT_EQ(*request("Connection: keep-alive\r\nConnection: x, close\r\n"),
+            (Framing{Body::none, 0, false, false}));
   EXPECT_EQ(*request("", 0), (Framing{Body::none, 0, false, false}));
   EXPECT_EQ(*request("Connection: Keep-Alive\r\n", 0), (Framing{Body::none, 0, true, false}));
-  EXPECT_EQ(*request("Content-Length: 1\r\nExpect: 100-continue\r\n"), (Framing{Body::length, 1, true, true}));
+  EXPECT_EQ(*request("Content-Length: 1\r\nExpect: 100-continue\r\n"),
+            (Framing{Body::length, 1, true, true}));
   EXPECT_EQ(*request("Expect: 100-continue\r\n"), (Framing{Body::none, 0, true, false}));
-  EXPECT_EQ(*request("Content-Length: 1\r\nExpect: nonsense\r\n", 0), (Framing{Body::length, 1, false, false}));
+  EXPECT_EQ(*request("Content-Length: 1\r\nExpect: nonsense\r\n", 0),
+            (Framing{Body::length, 1, false, false}));
 }
 
-/// Every spelling of the two framing fields from the lists below, alone and in every pair and order: what is accepted must be
-/// one of the few that have one meaning.
+/// Every spelling of the two framing fields from the lists below, alone and in every pair and
+/// order: what is accepted must be one of the few that have one meaning.
 TEST(FramingGuard, AcceptsNoAmbiguousCombination) {
   std::vector<std::string> codings = {"chunked", "Chunked"};
-  for (const char* bad : {"", "gzip", "identity", "chunked, chunked", "chunked, identity", "identity, chunked", "chunked,", ",chunked",
-                          "xchunked", "chunkedx", "\"chunked\"", "'chunked'", "chunked;", "chunked;a=b", "chun\tked", "c hunked", "cow"}) {
+  for (const char* bad :
+       {"", "gzip", "identity", "chunked, chunked", "chunked, identity", "identity, chunked",
+        "chunked,", ",chunked", "xchunked", "chunkedx", "\"chunked\"", "'chunked'", "chunked;",
+        "chunked;a=b", "chun\tked", "c hunked", "cow"}) {
     codings.emplace_back(bad);
   }
   for (int byte = 1; byte < 256; ++byte) {
@@ -48,7 +56,8 @@ TEST(FramingGuard, AcceptsNoAmbiguousCombination) {
     codings.push_back(std::string(1, c) + "chunked");
     codings.push_back("chunked" + std::string(1, c));
   }
-  const std::vector<std::string> names = {"Transfer-Encoding", "transfer-encoding", "TRANSFER-ENCODING"};
+  const std::vector<std::string> names = {"Transfer-Encoding", "transfer-encoding",
+                                          "TRANSFER-ENCODING"};
   int tried = 0;
   for (const std::string& name : names) {
     for (const std::string& coding : codings) {
@@ -74,8 +83,9 @@ TEST(FramingGuard, AcceptsNoAmbiguousCombination) {
 TEST(FramingGuard, IsNotFooledByNamesThatLookAlike) {
   for (int byte = 0; byte < 256; ++byte) {
     const std::string c(1, static_cast<char>(byte));
-    for (const std::string& field : {c + "Transfer-Encoding: chunked\r\n", "Transfer-Encoding" + c + ": chunked\r\n",
-                                     "Transfer-Encoding" + c + "chunked\r\n"}) {
+    for (const std::string& field :
+         {c + "Transfer-Encoding: chunked\r\n", "Transfer-Encoding" + c + ": chunked\r\n",
+          "Transfer-Encoding" + c + "chunked\r\n"}) {
       if (c == ":" && field.starts_with('T')) continue;
       const auto framing = request(field);
       if (framing) EXPECT_EQ(framing->body, Body::none) << field;
@@ -88,13 +98,18 @@ TEST(FramingGuard, DecidesWhereAReplyEnds) {
   EXPECT_EQ(*response(ok, ""), (Framing{Body::until_close, 0, false, false}));
   EXPECT_EQ(*response(ok, "Content-Length: 0\r\n"), (Framing{Body::none, 0, true, false}));
   EXPECT_EQ(*response(ok, "Content-Length: 7\r\n"), (Framing{Body::length, 7, true, false}));
-  EXPECT_EQ(*response(ok, "Transfer-Encoding: chunked\r\n"), (Framing{Body::chunked, 0, true, false}));
-  EXPECT_EQ(*response("HTTP/1.0 200 OK", "Content-Length: 7\r\n"), (Framing{Body::length, 7, false, false}));
+  EXPECT_EQ(*response(ok, "Transfer-Encoding: chunked\r\n"),
+            (Framing{Body::chunked, 0, true, false}));
+  EXPECT_EQ(*response("HTTP/1.0 200 OK", "Content-Length: 7\r\n"),
+            (Framing{Body::length, 7, false, false}));
   EXPECT_EQ(*response(ok, "Content-Length: 7\r\n", "HEAD"), (Framing{Body::none, 0, true, false}));
-  EXPECT_EQ(*response(ok, "Transfer-Encoding: chunked\r\n", "HEAD"), (Framing{Body::none, 0, true, false}));
+  EXPECT_EQ(*response(ok, "Transfer-Encoding: chunked\r\n", "HEAD"),
+            (Framing{Body::none, 0, true, false}));
   EXPECT_EQ(*response("HTTP/1.1 204 x", ""), (Framing{Body::none, 0, true, false}));
-  EXPECT_EQ(*response("HTTP/1.1 304 x", "Content-Length: 7\r\n"), (Framing{Body::none, 0, true, false}));
-  for (const char* bad : {"Content-Length: 7\r\nContent-Length: 7\r\n", "Content-Length: 7\r\nTransfer-Encoding: chunked\r\n",
+  EXPECT_EQ(*response("HTTP/1.1 304 x", "Content-Length: 7\r\n"),
+            (Framing{Body::none, 0, true, false}));
+  for (const char* bad : {"Content-Length: 7\r\nContent-Length: 7\r\n",
+                          "Content-Length: 7\r\nTransfer-Encoding: chunked\r\n",
                           "Transfer-Encoding: gzip, chunked\r\n", "Content-Length: +7\r\n"}) {
     EXPECT_FALSE(response(ok, bad)) << bad;
   }

@@ -15,7 +15,8 @@ void GatheredWrite::set(std::array<std::string_view, 3> pieces) {
 
 GatheredWrite::Sent GatheredWrite::send_to(int socket) {
   for (;;) {
-    auto first = std::ranges::find_if(pieces_, [](const iovec& piece) { return piece.iov_len > 0; });
+    auto first =
+        std::ranges::find_if(pieces_, [](const iovec& piece) { return piece.iov_len > 0; });
     if (first == pieces_.end()) return Sent::all;
     msghdr message{};
     message.msg_iov = &*first;

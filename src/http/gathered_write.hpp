@@ -8,8 +8,8 @@
 
 namespace opaline::http {
 
-/// Up to three pieces of memory on their way into a socket, in one system call when it takes them. The pieces are borrowed
-/// until they are sent.
+/// Up to three pieces of memory on their way into a socket, in one system call when it takes them.
+/// The pieces are borrowed until they are sent.
 class GatheredWrite {
  public:
   enum class Sent {

@@ -11,7 +11,8 @@ constexpr auto kTokenCharacters = [] {
   for (int c = '0'; c <= '9'; ++c) table[static_cast<std::size_t>(c)] = true;
   for (int c = 'a'; c <= 'z'; ++c) table[static_cast<std::size_t>(c)] = true;
   for (int c = 'A'; c <= 'Z'; ++c) table[static_cast<std::size_t>(c)] = true;
-  for (const char c : std::string_view("!#$%&'*+-.^_`|~")) table[static_cast<unsigned char>(c)] = true;
+  for (const char c : std::string_view("!#$%&'*+-.^_`|~"))
+    table[static_cast<unsigned char>(c)] = true;
   return table;
 }();
 
@@ -66,14 +67,16 @@ bool is_host(std::string_view text) {
     const auto end = text.find(']');
     if (end == text.npos || end < 3) return false;
     const auto address = text.substr(1, end - 1);
-    if (!std::ranges::all_of(address, [](char c) { return hex_digit(c) >= 0 || c == ':' || c == '.'; })) {
+    if (!std::ranges::all_of(address,
+                             [](char c) { return hex_digit(c) >= 0 || c == ':' || c == '.'; })) {
       return false;
     }
     port = text.substr(end + 1);
   } else {
     const auto end = text.find(':');
     const auto name = text.substr(0, end);
-    if (name.empty() || name.size() > 255 || !std::ranges::all_of(name, is_host_character)) return false;
+    if (name.empty() || name.size() > 255 || !std::ranges::all_of(name, is_host_character))
+      return false;
     port = end == text.npos ? std::string_view() : text.substr(end);
   }
   return port.empty() || (port[0] == ':' && port.size() <= 6 && is_digits(port.substr(1)));

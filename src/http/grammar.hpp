@@ -4,7 +4,8 @@
 
 namespace opaline::http {
 
-/// The small rules of RFC 9110, section 5, that several readers share. ASCII only, whatever the locale.
+/// The small rules of RFC 9110, section 5, that several readers share. ASCII only, whatever the
+/// locale.
 
 /// One or more of the characters a name or method may have.
 [[nodiscard]] bool is_token(std::string_view text);

@@ -76,7 +76,8 @@ std::expected<std::optional<std::size_t>, Refusal> HeadScanner::scan(std::string
     scanned_ = end + 1;
     if (end == line_ + 1) return scanned_;
     if (lines_++ == 0 && kind_ == Kind::request) {
-      // Known at once: a client of another protocol need not wait for an empty line that never comes.
+      // Known at once: a client of another protocol need not wait for an empty line that never
+      // comes.
       const auto line = input.substr(line_, end - 1 - line_);
       if (auto version = parse_version(line.substr(line.rfind(' ') + 1)); !version) {
         return std::unexpected(std::move(version).error());
@@ -123,7 +124,8 @@ std::expected<ResponseHead, Refusal> parse_response_head(std::string_view head) 
       (line.size() > 12 && line[12] != ' ') || !is_field_value(line)) {
     return refuse(400, "The status line is not 'HTTP/1.1 code reason'.");
   }
-  for (const char digit : code) parsed.status = parsed.status * 10 + static_cast<unsigned>(digit - '0');
+  for (const char digit : code)
+    parsed.status = parsed.status * 10 + static_cast<unsigned>(digit - '0');
   if (auto fields = parse_fields(head, parsed.headers); !fields) {
     return std::unexpected(std::move(fields).error());
   }

@@ -19,12 +19,13 @@ struct Refusal {
 
 [[nodiscard]] std::unexpected<Refusal> refuse(unsigned status, std::string message);
 
-/// The head of a request as it came: tokens cut apart, nothing decoded and nothing judged (see framing_guard).
+/// The head of a request as it came: tokens cut apart, nothing decoded and nothing judged (see
+/// framing_guard).
 struct RequestHead {
   std::string method;
   std::string target;
-  int minor_version = 1;   ///< HTTP/1.x
-  Headers headers;         ///< Values without the space around them.
+  int minor_version = 1;  ///< HTTP/1.x
+  Headers headers;        ///< Values without the space around them.
 };
 
 struct ResponseHead {
@@ -33,8 +34,9 @@ struct ResponseHead {
   Headers headers;
 };
 
-/// Finds the end of a message head in bytes that arrive in pieces, looking at each byte once. Line ends are CR LF and
-/// nothing else; the limits on lines, count and size hold before the head is whole.
+/// Finds the end of a message head in bytes that arrive in pieces, looking at each byte once. Line
+/// ends are CR LF and nothing else; the limits on lines, count and size hold before the head is
+/// whole.
 class HeadScanner {
  public:
   enum class Kind { request, response };
@@ -46,13 +48,13 @@ class HeadScanner {
 
  private:
   Kind kind_;
-  std::size_t line_ = 0;     // Where the line being looked at starts.
+  std::size_t line_ = 0;  // Where the line being looked at starts.
   std::size_t scanned_ = 0;
   std::size_t lines_ = 0;
 };
 
-/// Reads a whole head, as HeadScanner found it. Refuses what RFC 9112 allows only to be tolerated: folded lines, space before
-/// the colon, bare CR, control bytes.
+/// Reads a whole head, as HeadScanner found it. Refuses what RFC 9112 allows only to be tolerated:
+/// folded lines, space before the colon, bare CR, control bytes.
 [[nodiscard]] std::expected<RequestHead, Refusal> parse_request_head(std::string_view head);
 [[nodiscard]] std::expected<ResponseHead, Refusal> parse_response_head(std::string_view head);
 

@@ -22,12 +22,17 @@ TEST(HeadScanner, FindsTheEndHoweverTheHeadIsCut) {
 }
 
 TEST(HeadScanner, RefusesAtTheFirstByteThatIsWrong) {
-  const std::pair<std::string, unsigned> cases[] = {
-      {"\x16", 400}, {" ", 400}, {"GET / HTTP/1.1\n", 400}, {"GET / HTTP/2.0\r\n", 505}, {"GET / FTP\r\n", 400},
-      {"\n", 400},   {"GET / HTTP/1.1\r\nA: b\n", 400}};
+  const std::pair<std::string, unsigned> cases[] = {{"\x16", 400},
+                                                    {" ", 400},
+                                                    {"GET / HTTP/1.1\n", 400},
+                                                    {"GET / HTTP/2.0\r\n", 505},
+                                                    {"GET / FTP\r\n", 400},
+                                                    {"\n", 400},
+                                                    {"GET / HTTP/1.1\r\nA: b\n", 400}};
   for (const auto& [bytes, status] : cases) {
     HeadScanner scanner(Kind::request);
-    for (std::size_t size = 1; size < bytes.size(); ++size) ASSERT_TRUE(scanner.scan(bytes.substr(0, size))) << bytes;
+    for (std::size_t size = 1; size < bytes.size(); ++size)
+      ASSERT_TRUE(scanner.scan(bytes.substr(0, size))) << bytes;
     const auto refused = scanner.scan(bytes);
     ASSERT_FALSE(refused) << bytes;
     EXPECT_EQ(refused.error().status, status) << bytes;
@@ -41,10 +46,15 @@ TEST(HeadScanner, HoldsItsLimitsExactly) {
   EXPECT_TRUE(HeadScanner(Kind::request).scan(start + fields + "\r\n"));
   EXPECT_EQ(HeadScanner(Kind::request).scan(start + fields + "A: b\r\n").error().status, 431U);
 
-  const std::string large = start + "A: " + std::string(limits::kHeaderBytes - start.size() - 7, 'x') + "\r\n\r\n";
+  const std::string large =
+      start + "A: " + std::string(limits::kHeaderBytes - start.size() - 7, 'x') + "\r\n\r\n";
   ASSERT_EQ(large.size(), limits::kHeaderBytes);
   EXPECT_TRUE(HeadScanner(Kind::request).scan(large));
-  EXPECT_EQ(HeadScanner(Kind::request).scan(start + "A: x" + large.substr(start.size() + 3)).error().status, 431U);
+  EXPECT_EQ(HeadScanner(Kind::request)
+                .scan(start + "A: x" + large.substr(start.size() + 3))
+                .error()
+                .status,
+            431U);
   // Long lines are the target's business in requests only.
   EXPECT_TRUE(HeadScanner(Kind::response).scan("HTTP/1.1 200 " + std::string(20'000, 'x')));
 }
@@ -65,8 +75,9 @@ TEST(ResponseHead, ReadsTheStatusLine) {
   ASSERT_TRUE(head);
   EXPECT_EQ(head->status, 503U);
   EXPECT_EQ(head->headers.get("a"), "b");
-  for (const char* line : {"", "HTTP/1.1", "HTTP/1.1 ", "HTTP/1.1 20", "HTTP/1.1 2x0", "HTTP/1.1 200OK", "HTTP/1.1 099", "HTTP/1.1 600",
-                           "HTTP/1.1\t200", "HTTP/1.1 200 \x01", "HTTP/1.2 200", "http/1.1 200", "ICY 200 OK"}) {
+  for (const char* line : {"", "HTTP/1.1", "HTTP/1.1 ", "HTTP/1.1 20", "HTTP/1.1 2x0",
+                           "HTTP/1.1 200OK", "HTTP/1.1 099", "HTTP/1.1 600", "HTTP/1.1\t200",
+                           "HTTP/1.1 200 \x01", "HTTP/1.2 200", "http/1.1 200", "ICY 200 OK"}) {
     EXPECT_FALSE(parse_response_head(std::string(line) + "\r\n\r\n")) << line;
   }
 }

@@ -10,12 +10,12 @@
 
 namespace opaline::http {
 
-/// Bytes that have been received and not yet been used. While a read is under way into the span that prepare() gave,
-/// only consume() and view() may be called: they move nothing.
+/// Bytes that have been received and not yet been used. While a read is under way into the span
+/// that prepare() gave, only consume() and view() may be called: they move nothing.
 class InputBuffer {
  public:
-  static constexpr std::size_t kSmall = 4 * 1024;    ///< Kept by an idle connection.
-  static constexpr std::size_t kLarge = 64 * 1024;   ///< While a body arrives.
+  static constexpr std::size_t kSmall = 4 * 1024;   ///< Kept by an idle connection.
+  static constexpr std::size_t kLarge = 64 * 1024;  ///< While a body arrives.
 
   [[nodiscard]] std::string_view view() const { return {storage_.get() + begin_, end_ - begin_}; }
   [[nodiscard]] std::size_t size() const { return end_ - begin_; }
@@ -26,7 +26,8 @@ class InputBuffer {
     begin_ += bytes;
   }
 
-  /// Room for a read, at the end; the buffer grows to hold at least `capacity` bytes in all and one more than it has.
+  /// Room for a read, at the end; the buffer grows to hold at least `capacity` bytes in all and one
+  /// more than it has.
   [[nodiscard]] std::span<char> prepare(std::size_t capacity) {
     if (capacity <= size()) capacity = size() * 2;
     if (capacity > capacity_ || (empty() && capacity < capacity_)) {

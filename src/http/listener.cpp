@@ -22,7 +22,9 @@ namespace {
 
 constexpr int kBacklog = 1024;
 
-std::string system_text() { return std::strerror(errno); }  // NOLINT(concurrency-mt-unsafe): glibc's is.
+std::string system_text() {
+  return std::strerror(errno);
+}  // NOLINT(concurrency-mt-unsafe): glibc's is.
 
 void set_option(int descriptor, int level, int option, int value) {
   // These options are improvements, not conditions; a kernel without one of them still serves.
@@ -51,7 +53,8 @@ base::Result<Addresses> look_up(const std::string& host, std::uint16_t port) {
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   addrinfo* found = nullptr;
   const auto service = std::to_string(port);
-  if (const int failed = ::getaddrinfo(host.c_str(), service.c_str(), &hints, &found); failed != 0) {
+  if (const int failed = ::getaddrinfo(host.c_str(), service.c_str(), &hints, &found);
+      failed != 0) {
     return base::fail(base::ErrorCode::failed_precondition,
                       "Cannot listen on '" + host + "': " + ::gai_strerror(failed) + ".");
   }
@@ -60,11 +63,13 @@ base::Result<Addresses> look_up(const std::string& host, std::uint16_t port) {
 
 enum class Sharing { exclusive, shared };
 
-base::Result<Listener> bind_tcp(const addrinfo& address, const std::string& place, Sharing sharing) {
+base::Result<Listener> bind_tcp(const addrinfo& address, const std::string& place,
+                                Sharing sharing) {
   Listener made(::socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), {});
   const int descriptor = made.descriptor();
   if (descriptor < 0) {
-    return base::fail(base::ErrorCode::failed_precondition, "Cannot listen on " + place + ": " + system_text() + ".");
+    return base::fail(base::ErrorCode::failed_precondition,
+                      "Cannot listen on " + place + ": " + system_text() + ".");
   }
   set_option(descriptor, SOL_SOCKET, SO_REUSEADDR, 1);
   if (sharing == Sharing::shared) set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
@@ -75,7 +80,8 @@ base::Result<Listener> bind_tcp(const addrinfo& address, const std::string& plac
                             : errno == EADDRNOTAVAIL ? "the address is not one of this machine's"
                             : errno == EACCES        ? "ports below 1024 need privileges"
                                                      : system_text();
-    return base::fail(base::ErrorCode::failed_precondition, "Cannot listen on " + place + ": " + why + ".");
+    return base::fail(base::ErrorCode::failed_precondition,
+                      "Cannot listen on " + place + ": " + why + ".");
   }
   return made;
 }
@@ -99,7 +105,8 @@ base::Result<sockaddr_un> unix_address(const std::string& path) {
 /// Whether somebody answers there. A path left by a server that died does not.
 bool answers(const sockaddr_un& address) {
   const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  const int connected = ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  const int connected =
+      ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address);
   const bool alive = connected == 0 || errno == EAGAIN || errno == EINPROGRESS;
   ::close(probe);
   return alive;
@@ -116,7 +123,8 @@ Listener::Listener(int descriptor, std::string unix_path)
     : descriptor_(descriptor), unix_path_(std::move(unix_path)) {}
 
 Listener::Listener(Listener&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), unix_path_(std::exchange(other.unix_path_, {})) {}
+    : descriptor_(std::exchange(other.descriptor_, -1)),
+      unix_path_(std::exchange(other.unix_path_, {})) {}
 
 Listener::~Listener() {
   if (descriptor_ >= 0) ::close(descriptor_);
@@ -129,8 +137,10 @@ std::uint16_t Listener::port() const {
   sockaddr_storage address{};
   socklen_t bytes = sizeof address;
   if (::getsockname(descriptor_, reinterpret_cast<sockaddr*>(&address), &bytes) != 0) return 0;
-  if (address.ss_family == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port);
-  if (address.ss_family == AF_INET6) return ntohs(reinterpret_cast<const sockaddr_in6&>(address).sin6_port);
+  if (address.ss_family == AF_INET)
+    return ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port);
+  if (address.ss_family == AF_INET6)
+    return ntohs(reinterpret_cast<const sockaddr_in6&>(address).sin6_port);
   return 0;
 }
 
@@ -139,7 +149,8 @@ base::Result<std::vector<Listener>> Listener::open_tcp(const std::string& host, 
   std::vector<Listener> listeners;
   const auto place = in_brackets(host) + ":" + std::to_string(port);
   if (port != 0) {
-    // Sockets that share a port would silently share it with another server of the same user, too: ask alone first.
+    // Sockets that share a port would silently share it with another server of the same user, too:
+    // ask alone first.
     OPALINE_TRY(const auto addresses, look_up(host, port));
     OPALINE_TRY_DO(bind_tcp(*addresses, place, Sharing::exclusive));
   }
@@ -155,7 +166,8 @@ base::Result<std::vector<Listener>> Listener::open_tcp(const std::string& host, 
 
 base::Result<Listener> Listener::open_unix(const std::string& path) {
   const auto fail = [&path](const std::string& why) {
-    return base::fail(base::ErrorCode::failed_precondition, "Cannot listen on '" + path + "': " + why + ".");
+    return base::fail(base::ErrorCode::failed_precondition,
+                      "Cannot listen on '" + path + "': " + why + ".");
   };
   OPALINE_TRY(const auto address, unix_address(path));
   if (is_socket(path)) {

@@ -8,7 +8,8 @@
 
 namespace opaline::http {
 
-/// A socket that is bound and listens; closed when dropped. A Unix socket's path is removed with it.
+/// A socket that is bound and listens; closed when dropped. A Unix socket's path is removed with
+/// it.
 class Listener {
  public:
   Listener(int descriptor, std::string unix_path);
@@ -24,7 +25,8 @@ class Listener {
 
   /// `count` sockets on one address, among which the kernel spreads connections.
   /// @error failed_precondition: the port is taken, or the address is not ours.
-  [[nodiscard]] static base::Result<std::vector<Listener>> open_tcp(const std::string& host, std::uint16_t port,
+  [[nodiscard]] static base::Result<std::vector<Listener>> open_tcp(const std::string& host,
+                                                                    std::uint16_t port,
                                                                     std::size_t count);
   /// @error failed_precondition: another server answers on the path, or it cannot be written.
   [[nodiscard]] static base::Result<Listener> open_unix(const std::string& path);

@@ -7,7 +7,8 @@
 namespace opaline::http {
 
 void Headers::set(std::string_view name, std::string value) {
-  std::erase_if(fields_, [name](const auto& field) { return equals_ignoring_case(field.first, name); });
+  std::erase_if(fields_,
+                [name](const auto& field) { return equals_ignoring_case(field.first, name); });
   add(std::string(name), std::move(value));
 }
 

@@ -14,7 +14,8 @@ namespace {
 constexpr std::size_t kBoundaryBytes = 70;
 
 std::unexpected<base::Error> bad_form(std::string_view what) {
-  return base::fail(base::ErrorCode::invalid_argument, "The multipart form is not well formed: " + std::string(what) + ".");
+  return base::fail(base::ErrorCode::invalid_argument,
+                    "The multipart form is not well formed: " + std::string(what) + ".");
 }
 
 struct Parameter {
@@ -35,8 +36,8 @@ struct ParameterizedValue {
   }
 };
 
-/// The quoted string at the front of `rest`, which it is taken off. Only \" and \\ are escapes: browsers send a backslash of
-/// a file's name as it is.
+/// The quoted string at the front of `rest`, which it is taken off. Only \" and \\ are escapes:
+/// browsers send a backslash of a file's name as it is.
 std::optional<std::string> take_quoted(std::string_view& rest) {
   std::string text;
   for (std::size_t i = 1; i < rest.size(); ++i) {
@@ -44,7 +45,8 @@ std::optional<std::string> take_quoted(std::string_view& rest) {
       rest.remove_prefix(i + 1);
       return text;
     }
-    const bool escape = rest[i] == '\\' && i + 1 < rest.size() && (rest[i + 1] == '"' || rest[i + 1] == '\\');
+    const bool escape =
+        rest[i] == '\\' && i + 1 < rest.size() && (rest[i + 1] == '"' || rest[i + 1] == '\\');
     text += escape ? rest[++i] : rest[i];
   }
   return std::nullopt;
@@ -91,7 +93,8 @@ std::optional<std::string> decode_extended(std::string_view text) {
   for (std::size_t i = second + 1; i < text.size(); ++i) {
     unsigned byte = static_cast<unsigned char>(text[i]);
     if (text[i] == '%') {
-      if (text.size() - i < 3 || hex_digit(text[i + 1]) < 0 || hex_digit(text[i + 2]) < 0) return std::nullopt;
+      if (text.size() - i < 3 || hex_digit(text[i + 1]) < 0 || hex_digit(text[i + 2]) < 0)
+        return std::nullopt;
       byte = static_cast<unsigned>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
       i += 2;
     }
@@ -141,8 +144,9 @@ base::Result<FormPart> read_part_header(std::string_view header) {
       OPALINE_TRY_DO(read_disposition(value, part));
     } else if (equals_ignoring_case(name, "content-type")) {
       part.content_type = value;
-    } else if (equals_ignoring_case(name, "content-transfer-encoding") && !equals_ignoring_case(value, "binary") &&
-               !equals_ignoring_case(value, "8bit") && !equals_ignoring_case(value, "7bit")) {
+    } else if (equals_ignoring_case(name, "content-transfer-encoding") &&
+               !equals_ignoring_case(value, "binary") && !equals_ignoring_case(value, "8bit") &&
+               !equals_ignoring_case(value, "7bit")) {
       return bad_form("a part is in a transfer encoding, which forms have not");
     }
   }
@@ -153,11 +157,13 @@ base::Result<FormPart> read_part_header(std::string_view header) {
 base::Result<std::string> read_boundary(std::string_view content_type) {
   const auto type = parse_parameters(content_type);
   if (!type || !equals_ignoring_case(type->value, "multipart/form-data")) {
-    return base::fail(base::ErrorCode::invalid_argument, "The Content-Type is not multipart/form-data.");
+    return base::fail(base::ErrorCode::invalid_argument,
+                      "The Content-Type is not multipart/form-data.");
   }
   const auto* boundary = type->find("boundary");
   if (boundary == nullptr || boundary->empty() || boundary->size() > kBoundaryBytes) {
-    return base::fail(base::ErrorCode::invalid_argument, "The Content-Type names no boundary of 1 to 70 characters.");
+    return base::fail(base::ErrorCode::invalid_argument,
+                      "The Content-Type names no boundary of 1 to 70 characters.");
   }
   return *boundary;
 }
@@ -170,7 +176,8 @@ struct Delimiter {
 };
 
 /// The next delimiter line at or after `from`. Text that only starts like one is content.
-std::optional<Delimiter> find_delimiter(std::string_view body, std::string_view boundary, std::size_t from) {
+std::optional<Delimiter> find_delimiter(std::string_view body, std::string_view boundary,
+                                        std::size_t from) {
   const std::string dashed = "--" + std::string(boundary);
   for (;;) {
     const auto found = body.find(dashed, from);
@@ -211,7 +218,8 @@ base::Result<std::vector<FormPart>> parse_form(std::string_view content_type, st
     }
     const std::string_view rest = std::string_view(body).substr(delimiter->end);
     // A part without any header starts with its empty line.
-    const auto header_bytes = rest.starts_with("\r\n") ? 0 : rest.substr(0, limits::kHeaderBytes).find("\r\n\r\n");
+    const auto header_bytes =
+        rest.starts_with("\r\n") ? 0 : rest.substr(0, limits::kHeaderBytes).find("\r\n\r\n");
     if (header_bytes == rest.npos) return bad_form("a part's header has no end");
     OPALINE_TRY(auto part, read_part_header(rest.substr(0, header_bytes)));
     const auto begin = delimiter->end + header_bytes + 4;
@@ -224,7 +232,8 @@ base::Result<std::vector<FormPart>> parse_form(std::string_view content_type, st
   }
   if (parts.empty()) return parts;
   // The largest body, mostly the file, stays in the memory it is in.
-  const auto largest = static_cast<std::size_t>(std::ranges::max_element(bodies, {}, &Span::size) - bodies.begin());
+  const auto largest =
+      static_cast<std::size_t>(std::ranges::max_element(bodies, {}, &Span::size) - bodies.begin());
   for (std::size_t i = 0; i < parts.size(); ++i) {
     if (i != largest) parts[i].body = body.substr(bodies[i].begin, bodies[i].size);
   }

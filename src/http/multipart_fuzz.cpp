@@ -21,8 +21,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   if (bytes.find("--boundary") != bytes.npos) return 0;
   const std::string header = "--boundary\r\nContent-Disposition: form-data; name=f\r\n\r\n";
-  const auto parts =
-      parse_form("multipart/form-data; boundary=boundary", header + bytes + "\r\n" + header + "x\r\n" + "--boundary--");
+  const auto parts = parse_form("multipart/form-data; boundary=boundary",
+                                header + bytes + "\r\n" + header + "x\r\n" + "--boundary--");
   OPALINE_ASSERT(parts && parts->size() == 2);
   OPALINE_ASSERT((*parts)[0].body == bytes);
   OPALINE_ASSERT((*parts)[1].body == "x");

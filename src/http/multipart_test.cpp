@@ -14,13 +14,15 @@ using namespace std::string_literals;
 constexpr std::string_view kType = "multipart/form-data; boundary=XX";
 
 std::string part(std::string_view disposition, std::string_view body) {
-  return "--XX\r\nContent-Disposition: form-data; " + std::string(disposition) + "\r\n\r\n" + std::string(body) + "\r\n";
+  return "--XX\r\nContent-Disposition: form-data; " + std::string(disposition) + "\r\n\r\n" +
+         std::string(body) + "\r\n";
 }
 
 TEST(Form, BringsAllPartsOfOneNameInOrder) {
-  const auto parts = parse_form(kType, part("name=\"files\"; filename=\"a.txt\"", "first") +
-                                           part("name=\"files\"; filename=\"b.txt\"", "second, and longer") +
-                                           part("name=\"files\"; filename=\"c.txt\"", "third") + "--XX--\r\n");
+  const auto parts =
+      parse_form(kType, part("name=\"files\"; filename=\"a.txt\"", "first") +
+                            part("name=\"files\"; filename=\"b.txt\"", "second, and longer") +
+                            part("name=\"files\"; filename=\"c.txt\"", "third") + "--XX--\r\n");
   ASSERT_TRUE(parts) << parts.error().message;
   ASSERT_EQ(parts->size(), 3U);
   EXPECT_EQ((*parts)[0].body, "first");
@@ -32,9 +34,10 @@ TEST(Form, BringsAllPartsOfOneNameInOrder) {
 TEST(Form, LeavesBinaryBodiesAlone) {
   std::string all;
   for (int byte = 0; byte < 256; ++byte) all += static_cast<char>(byte);
-  for (const std::string& body : {all, "\r\n--XXY\r\n"s, "\r\n--XX--and on"s, "a\r\n--X\r\n"s, "\r\n"s, ""s, "x--XX--\r\n"s,
-                                  "\r\n\r\n"s, "\n--XX\n"s}) {
-    const auto parts = parse_form(kType, part("name=\"f\"", body) + part("name=g", body) + "--XX--");
+  for (const std::string& body : {all, "\r\n--XXY\r\n"s, "\r\n--XX--and on"s, "a\r\n--X\r\n"s,
+                                  "\r\n"s, ""s, "x--XX--\r\n"s, "\r\n\r\n"s, "\n--XX\n"s}) {
+    const auto parts =
+        parse_form(kType, part("name=\"f\"", body) + part("name=g", body) + "--XX--");
     ASSERT_TRUE(parts) << parts.error().message << " in " << body;
     ASSERT_EQ(parts->size(), 2U);
     EXPECT_EQ((*parts)[0].body, body);
@@ -55,7 +58,8 @@ TEST(Form, ReadsNamesHoweverTheyAreQuoted) {
       {R"(name="f"; filename="")", ""},
       {"name=\"f\"; filename=\"\xC3\xA4.txt\"", "\xC3\xA4.txt"},
       {"name=\"f\"; filename=\"\xE4.txt\"", "\xEF\xBF\xBD.txt"},
-      {R"(name="f"; filename="x.txt"; filename*=UTF-8''%e2%82%ac%20rates.txt)", "\xE2\x82\xAC rates.txt"},
+      {R"(name="f"; filename="x.txt"; filename*=UTF-8''%e2%82%ac%20rates.txt)",
+       "\xE2\x82\xAC rates.txt"},
       {R"(name="f"; filename*=iso-8859-1'en'%A3%20rates.txt)", "\xC2\xA3 rates.txt"},
       {R"(name="f"; filename="../../etc/passwd")", "../../etc/passwd"},
   };
@@ -69,9 +73,10 @@ TEST(Form, ReadsNamesHoweverTheyAreQuoted) {
 }
 
 TEST(Form, SkipsPreambleAndEpilogueAndReadsTheType) {
-  const auto parts = parse_form("Multipart/Form-Data; charset=utf-8; boundary=\"a b\"",
-                                "preamble\r\n--a b \r\ncontent-disposition: form-data; name=f\r\n"
-                                "Content-Type: text/html; charset=utf-8\r\n\r\nx\r\n--a b--\r\nepilogue");
+  const auto parts =
+      parse_form("Multipart/Form-Data; charset=utf-8; boundary=\"a b\"",
+                 "preamble\r\n--a b \r\ncontent-disposition: form-data; name=f\r\n"
+                 "Content-Type: text/html; charset=utf-8\r\n\r\nx\r\n--a b--\r\nepilogue");
   ASSERT_TRUE(parts) << parts.error().message;
   ASSERT_EQ(parts->size(), 1U);
   EXPECT_EQ(parts->front().content_type, "text/html; charset=utf-8");
@@ -112,15 +117,20 @@ TEST(Form, RefusesWhatIsNotOne) {
       {good, part("name=a; filename*=UTF-8''%zz", "x") + "--XX--", "RFC 5987"},
       {good, "--XX\r\nContent-Disposition: attachment; name=f\r\n\r\nx\r\n--XX--", "not form-data"},
       {good, "--XX\r\nno colon\r\n\r\nx\r\n--XX--", "Name: value"},
-      {good, "--XX\r\nContent-Disposition: form-data; name=f\r\n folded: x\r\n\r\nx\r\n--XX--", "Name: value"},
-      {good, "--XX\r\nContent-Disposition: form-data; name=f\r\nContent-Transfer-Encoding: base64\r\n\r\nx\r\n--XX--",
+      {good, "--XX\r\nContent-Disposition: form-data; name=f\r\n folded: x\r\n\r\nx\r\n--XX--",
+       "Name: value"},
+      {good,
+       "--XX\r\nContent-Disposition: form-data; name=f\r\nContent-Transfer-Encoding: "
+       "base64\r\n\r\nx\r\n--XX--",
        "transfer encoding"},
   };
   for (const BadForm& one : cases) {
     const auto parts = parse_form(one.type, one.body);
     ASSERT_FALSE(parts) << one.type << "\n" << one.body;
     EXPECT_EQ(parts.error().code, base::ErrorCode::invalid_argument);
-    EXPECT_NE(parts.error().message.find(one.complaint), std::string::npos) << parts.error().message << "\n" << one.body;
+    EXPECT_NE(parts.error().message.find(one.complaint), std::string::npos)
+        << parts.error().message << "\n"
+        << one.body;
   }
 }
 

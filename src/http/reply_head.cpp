@@ -9,8 +9,8 @@
 namespace opaline::http {
 namespace {
 
-constexpr std::array<std::string_view, 6> kOurFields = {"content-length", "transfer-encoding", "connection",
-                                                        "date",           "server",            "x-request-id"};
+constexpr std::array<std::string_view, 6> kOurFields = {
+    "content-length", "transfer-encoding", "connection", "date", "server", "x-request-id"};
 
 std::string_view reason(unsigned status) {
   switch (status) {
@@ -64,7 +64,8 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
 }
 
 bool is_ours(std::string_view name) {
-  return std::ranges::any_of(kOurFields, [name](std::string_view ours) { return equals_ignoring_case(name, ours); });
+  return std::ranges::any_of(
+      kOurFields, [name](std::string_view ours) { return equals_ignoring_case(name, ours); });
 }
 
 }  // namespace

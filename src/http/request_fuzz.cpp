@@ -1,5 +1,5 @@
-// Everything a client can make the server read: head, framing, target, body. What we accept, Boost.Beast, which shares no
-// line with our reader, must read the same way.
+// Everything a client can make the server read: head, framing, target, body. What we accept,
+// Boost.Beast, which shares no line with our reader, must read the same way.
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/src.hpp>
 #include <cstdint>
@@ -70,7 +70,8 @@ struct Reading {
 Reading read(std::string_view bytes, std::size_t piece) {
   Reading reading;
   HeadScanner scanner(HeadScanner::Kind::request);
-  for (std::size_t size = std::min(piece, bytes.size());; size = std::min(size + piece, bytes.size())) {
+  for (std::size_t size = std::min(piece, bytes.size());;
+       size = std::min(size + piece, bytes.size())) {
     const auto scanned = scanner.scan(bytes.substr(0, size));
     if (!scanned) return {.refused = true};
     if (*scanned) {
@@ -110,7 +111,8 @@ Reading read(std::string_view bytes, std::size_t piece) {
     while (!oracle.is_done() && !error && theirs < used) {
       theirs += oracle.put(boost::asio::buffer(bytes.substr(theirs, used - theirs)), error);
     }
-    // A target that Beast finds too odd we may still read; it says so instead of reading something else.
+    // A target that Beast finds too odd we may still read; it says so instead of reading something
+    // else.
     if (!error) {
       OPALINE_ASSERT(oracle.is_done());
       OPALINE_ASSERT(theirs == used);

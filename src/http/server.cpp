@@ -17,12 +17,14 @@ namespace opaline::http {
 
 namespace {
 
-/// What else works on a loop (a timer of a client, mostly) may do so for this long after its last connection is gone.
+/// What else works on a loop (a timer of a client, mostly) may do so for this long after its last
+/// connection is gone.
 constexpr auto kLoopEndTime = std::chrono::seconds(1);
 
 class LoopServer final : public Server {
  public:
-  LoopServer(ServerSettings settings, Handler handler, base::MetricRegistry& metrics, std::vector<Listener> listeners)
+  LoopServer(ServerSettings settings, Handler handler, base::MetricRegistry& metrics,
+             std::vector<Listener> listeners)
       : shared_{std::move(settings), std::move(handler), metrics,
                 metrics.gauge("http_connections", "Open connections of clients.")},
         listeners_(std::move(listeners)),
@@ -37,7 +39,8 @@ class LoopServer final : public Server {
   void start() override {
     OPALINE_ASSERT(threads_.empty());
     if (listeners_.size() == loops_.size()) {
-      for (std::size_t i = 0; i < loops_.size(); ++i) loops_[i]->accept_from(listeners_[i], {loops_[i].get()});
+      for (std::size_t i = 0; i < loops_.size(); ++i)
+        loops_[i]->accept_from(listeners_[i], {loops_[i].get()});
     } else {
       std::vector<ServerLoop*> all;
       for (const auto& loop : loops_) all.push_back(loop.get());
@@ -58,11 +61,13 @@ class LoopServer final : public Server {
     const auto deadline = std::chrono::steady_clock::now() + grace;
     std::vector<std::future<void>> shut;
     for (const auto& loop : loops_) {
-      shut.push_back(boost::asio::co_spawn(loop->context(), loop->shut(deadline), boost::asio::use_future));
+      shut.push_back(
+          boost::asio::co_spawn(loop->context(), loop->shut(deadline), boost::asio::use_future));
     }
     for (auto& one : shut) one.get();
     for (std::size_t i = 0; i < loops_.size(); ++i) {
-      if (ended_[i].wait_for(kLoopEndTime) == std::future_status::timeout) loops_[i]->context().stop();
+      if (ended_[i].wait_for(kLoopEndTime) == std::future_status::timeout)
+        loops_[i]->context().stop();
       threads_[i].join();
     }
     threads_.clear();
@@ -94,7 +99,8 @@ base::Result<std::unique_ptr<Server>> Server::create(ServerSettings settings, Ha
     OPALINE_TRY(auto listener, Listener::open_unix(settings.unix_socket));
     listeners.push_back(std::move(listener));
   }
-  return std::make_unique<LoopServer>(std::move(settings), std::move(handler), metrics, std::move(listeners));
+  return std::make_unique<LoopServer>(std::move(settings), std::move(handler), metrics,
+                                      std::move(listeners));
 }
 
 }  // namespace opaline::http

@@ -30,7 +30,8 @@ void RequestCounters::count(std::string_view method, unsigned status) {
   const std::size_t column = std::clamp(status / 100, 2U, 5U) - 2;
   base::Counter*& series = series_[row][column];
   if (series == nullptr) {
-    series = &registry_.counter("http_requests_total", "Requests answered, by method and class of status.",
+    series = &registry_.counter("http_requests_total",
+                                "Requests answered, by method and class of status.",
                                 {{"method", row < kMethods.size() ? std::string(method) : "other"},
                                  {"status", std::to_string(column + 2) + "xx"}});
   }
@@ -59,10 +60,12 @@ void ServerLoop::accept_from(Listener& listener, std::vector<ServerLoop*> receiv
 base::Task<> ServerLoop::accept() {
   for (std::size_t next = 0;; ++next) {
     ServerLoop& receiver = *receivers_[next % receivers_.size()];
-    auto [error, socket] = co_await acceptor_->async_accept(receiver.context_.get_executor(), kAwait);
+    auto [error, socket] =
+        co_await acceptor_->async_accept(receiver.context_.get_executor(), kAwait);
     if (draining_) co_return;
     if (error) {
-      // Out of descriptors or memory, mostly. The connection stays in the kernel's queue; look again a little later.
+      // Out of descriptors or memory, mostly. The connection stays in the kernel's queue; look
+      // again a little later.
       if (error != asio::error::connection_aborted) {
         base::log(base::LogLevel::warning, "http_accept_failed", {{"error", error.message()}});
         co_await base::sleep_for(kAcceptPause, nullptr);
@@ -88,8 +91,8 @@ void ServerLoop::adopt(Socket socket) {
   auto connection = std::make_unique<Connection>(*this, std::move(socket));
   connections_.insert(connection.get());
   if (count >= shared_.settings.connections + limits::kRefusedConnections) return;
-  tasks_.spawn(Connection::serve(std::move(connection),
-                                 full ? Connection::Admission::refused : Connection::Admission::admitted));
+  tasks_.spawn(Connection::serve(std::move(connection), full ? Connection::Admission::refused
+                                                             : Connection::Admission::admitted));
 }
 
 void ServerLoop::forget(Connection& connection) {
@@ -127,7 +130,8 @@ std::string_view ServerLoop::date() {
     ::gmtime_r(&now, &parts);
     std::array<char, 40> text;
     // The C locale is never left, so the names are English.
-    date_.assign(text.data(), std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts));
+    date_.assign(text.data(),
+                 std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts));
   }
   return date_;
 }

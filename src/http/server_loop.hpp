@@ -31,7 +31,8 @@ class Connection;
 using Socket = boost::asio::basic_stream_socket<boost::asio::generic::stream_protocol,
                                                 boost::asio::io_context::executor_type>;
 
-/// http_requests_total by method and status class. One an I/O thread, so that a series is looked up once.
+/// http_requests_total by method and status class. One an I/O thread, so that a series is looked up
+/// once.
 class RequestCounters {
  public:
   explicit RequestCounters(base::MetricRegistry& registry) : registry_(registry) {}
@@ -42,7 +43,8 @@ class RequestCounters {
   static constexpr std::array<std::string_view, 7> kMethods = {"GET",    "HEAD",    "POST", "PUT",
                                                                "DELETE", "OPTIONS", "PATCH"};
   base::MetricRegistry& registry_;
-  std::array<std::array<base::Counter*, 4>, kMethods.size() + 1> series_{};  // Status classes 2xx … 5xx.
+  std::array<std::array<base::Counter*, 4>, kMethods.size() + 1>
+      series_{};  // Status classes 2xx … 5xx.
 };
 
 /// What all threads of one server share; outlives them.
@@ -54,8 +56,8 @@ struct ServerShared {
   std::atomic<std::size_t> connections = 0;
 };
 
-/// One I/O thread of a server: its event loop, its listening socket, its connections. All but start(), post() and the
-/// constructor happens on that loop.
+/// One I/O thread of a server: its event loop, its listening socket, its connections. All but
+/// start(), post() and the constructor happens on that loop.
 class ServerLoop {
  public:
   explicit ServerLoop(ServerShared& shared);
@@ -63,12 +65,13 @@ class ServerLoop {
   ServerLoop(const ServerLoop&) = delete;
   ServerLoop& operator=(const ServerLoop&) = delete;
 
-  /// Accepts from `listener`, which must outlive the loop, and hands the connections to `receivers` in turn.
+  /// Accepts from `listener`, which must outlive the loop, and hands the connections to `receivers`
+  /// in turn.
   void accept_from(Listener& listener, std::vector<ServerLoop*> receivers);
   /// Takes a connected socket of this loop.
   void adopt(Socket socket);
-  /// Stops accepting, closes idle connections, lets requests end until `deadline`, then cancels them; afterwards
-  /// releases the loop, so that it ends when nothing else works on it.
+  /// Stops accepting, closes idle connections, lets requests end until `deadline`, then cancels
+  /// them; afterwards releases the loop, so that it ends when nothing else works on it.
   base::Task<> shut(std::chrono::steady_clock::time_point deadline);
 
   // For its connections.

@@ -39,7 +39,8 @@ bool is_dots(std::string_view segment) {
 }
 
 std::expected<void, Refusal> check_path(std::string_view path) {
-  if (std::ranges::any_of(path, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; })) {
+  if (std::ranges::any_of(
+          path, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; })) {
     return refuse(400, "The path has control characters.");
   }
   path.remove_prefix(1);
@@ -58,7 +59,8 @@ std::expected<void, Refusal> check_path(std::string_view path) {
 std::expected<Target, Refusal> parse_target(std::string_view target) {
   if (target.find('#') != target.npos) return refuse(400, "The request target has a fragment.");
   if (const auto authority = target_authority(target)) {
-    target.remove_prefix(static_cast<std::size_t>(authority->data() + authority->size() - target.data()));
+    target.remove_prefix(
+        static_cast<std::size_t>(authority->data() + authority->size() - target.data()));
   }
   const auto mark = target.find('?');
   auto raw_path = target.substr(0, mark);

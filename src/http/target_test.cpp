@@ -17,8 +17,10 @@ TEST(Target, IsDecodedExactlyOnce) {
 
 TEST(Target, HasNoWayUpHoweverItIsSpelled) {
   for (const std::string& dot : {std::string("."), std::string("%2e"), std::string("%2E")}) {
-    for (const std::string& slash : {std::string("/"), std::string("%2f"), std::string("%2F"), std::string("%5c"), std::string("\\")}) {
-      for (const std::string& tail : {std::string(), slash + "x", std::string(";x"), std::string(";/x"), std::string("%3bx")}) {
+    for (const std::string& slash : {std::string("/"), std::string("%2f"), std::string("%2F"),
+                                     std::string("%5c"), std::string("\\")}) {
+      for (const std::string& tail : {std::string(), slash + "x", std::string(";x"),
+                                      std::string(";/x"), std::string("%3bx")}) {
         EXPECT_FALSE(parse_target("/a" + slash + dot + dot + tail)) << slash << dot << tail;
         EXPECT_FALSE(parse_target("/a" + slash + dot + tail)) << slash << dot << tail;
         EXPECT_FALSE(parse_target("/" + dot + dot + tail)) << slash << dot << tail;

@@ -23,10 +23,12 @@
 
 #include "base/task.hpp"
 
-/// What the tests of this room talk to servers and clients with: plain blocking sockets that send exactly the bytes given.
+/// What the tests of this room talk to servers and clients with: plain blocking sockets that send
+/// exactly the bytes given.
 namespace opaline::http::test {
 
-/// Reads and tasks give up after this; no passing test comes near it, unless the machine is very busy.
+/// Reads and tasks give up after this; no passing test comes near it, unless the machine is very
+/// busy.
 inline constexpr int kPatienceSeconds = 30;
 
 /// One end of a connection.
@@ -38,20 +40,23 @@ class Peer {
     const int on = 1;
     ::setsockopt(descriptor_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
-  Peer(Peer&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)), input_(std::move(other.input_)) {}
+  Peer(Peer&& other) noexcept
+      : descriptor_(std::exchange(other.descriptor_, -1)), input_(std::move(other.input_)) {}
   Peer& operator=(Peer&&) = delete;
   ~Peer() { close(); }
 
   static Peer connect(std::uint16_t port, int receive_buffer_bytes = 0) {
     const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (receive_buffer_bytes > 0) {
-      ::setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes, sizeof receive_buffer_bytes);
+      ::setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes,
+                   sizeof receive_buffer_bytes);
     }
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(::connect(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address), 0) << std::strerror(errno);
+    EXPECT_EQ(::connect(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address), 0)
+        << std::strerror(errno);
     return Peer(descriptor);
   }
 
@@ -60,7 +65,8 @@ class Peer {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::memcpy(address.sun_path, path.data(), path.size());
-    EXPECT_EQ(::connect(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address), 0) << std::strerror(errno);
+    EXPECT_EQ(::connect(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address), 0)
+        << std::strerror(errno);
     return Peer(descriptor);
   }
 
@@ -78,7 +84,8 @@ class Peer {
   std::string read_until(std::string_view mark) {
     while (input_.find(mark) == input_.npos) {
       if (!receive()) {
-        ADD_FAILURE() << "the connection ended, or nothing came, before '" << mark << "'; came: " << input_;
+        ADD_FAILURE() << "the connection ended, or nothing came, before '" << mark
+                      << "'; came: " << input_;
         return std::exchange(input_, {});
       }
     }
@@ -146,7 +153,8 @@ class Peer {
   bool ended_ = false;
 };
 
-/// A server that plays a script: `script` is called with each connection, in order, on a thread of its own.
+/// A server that plays a script: `script` is called with each connection, in order, on a thread of
+/// its own.
 class ScriptedServer {
  public:
   explicit ScriptedServer(std::function<void(Peer&, int connection)> script) {

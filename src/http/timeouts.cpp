@@ -17,7 +17,8 @@ Timeouts::Entry::~Entry() {
 }
 
 void Timeouts::Entry::clear() {
-  if (std::exchange(deadline_, Clock::time_point::max()) != Clock::time_point::max()) --owner_.active_;
+  if (std::exchange(deadline_, Clock::time_point::max()) != Clock::time_point::max())
+    --owner_.active_;
 }
 
 void Timeouts::Entry::set(Clock::time_point deadline) {
@@ -31,15 +32,14 @@ void Timeouts::Entry::set(Clock::time_point deadline) {
   owner_.arm();
 }
 
-void Timeouts::stop() {
-  timer_.reset();
-}
+void Timeouts::stop() { timer_.reset(); }
 
 void Timeouts::arm() {
   if (!timer_ || active_ == 0 || queue_.begin()->first >= armed_) return;
   const bool resting = armed_ == Clock::time_point::max();
   armed_ = queue_.begin()->first;
-  if (resting && linger_ != Clock::duration::max()) armed_ = std::min(armed_, Clock::now() + linger_);
+  if (resting && linger_ != Clock::duration::max())
+    armed_ = std::min(armed_, Clock::now() + linger_);
   timer_->expires_at(armed_);
   timer_->async_wait([this](const boost::system::error_code& error) {
     if (!error) fire();

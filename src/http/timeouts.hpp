@@ -10,15 +10,17 @@
 
 namespace opaline::http {
 
-/// The deadlines of all connections of one event loop, on one timer. Setting a deadline later than the one before, which
-/// is what happens from request to request, is one assignment.
+/// The deadlines of all connections of one event loop, on one timer. Setting a deadline later than
+/// the one before, which is what happens from request to request, is one assignment.
 ///
-/// Must outlive its entries and, as the timer's callback refers to it, the running of its event loop. That loop's thread only.
+/// Must outlive its entries and, as the timer's callback refers to it, the running of its event
+/// loop. That loop's thread only.
 class Timeouts {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// @param linger how long the timer may stay armed when no entry needs it any more; it keeps the loop alive.
+  /// @param linger how long the timer may stay armed when no entry needs it any more; it keeps the
+  /// loop alive.
   Timeouts(boost::asio::any_io_executor executor, Clock::duration linger);
 
   /// Calls its action when its deadline passes, once for each set().

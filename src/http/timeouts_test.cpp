@@ -60,7 +60,10 @@ TEST_F(TimeoutsTest, LetsTheLoopEndWhenNobodyWaits) {
   first.clear();
   second.set(now + 1h);
   second.set(Clock::time_point::max());
-  { Timeouts::Entry gone(timeouts, [] { FAIL(); }); gone.set(now + 1h); }
+  {
+    Timeouts::Entry gone(timeouts, [] { FAIL(); });
+    gone.set(now + 1h);
+  }
   run();
   EXPECT_LT(Clock::now(), now + 2s);
   EXPECT_TRUE(fired.empty());

@@ -34,9 +34,10 @@ base::Result<std::unique_ptr<TlsTrust>> TlsTrust::system() {
   boost::system::error_code error;
   settings->context.set_default_verify_paths(error);
   if (!error) settings->context.set_verify_mode(asio::ssl::verify_peer, error);
-  if (error || ::SSL_CTX_set_min_proto_version(settings->context.native_handle(), TLS1_2_VERSION) != 1) {
-    return base::fail(base::ErrorCode::unavailable, "The system's certificate authorities cannot be read.",
-                      error.message());
+  if (error ||
+      ::SSL_CTX_set_min_proto_version(settings->context.native_handle(), TLS1_2_VERSION) != 1) {
+    return base::fail(base::ErrorCode::unavailable,
+                      "The system's certificate authorities cannot be read.", error.message());
   }
   return std::unique_ptr<TlsTrust>(new TlsTrust(std::move(settings)));
 }
@@ -46,7 +47,8 @@ TlsTrust::~TlsTrust() = default;
 
 TlsStream::TlsStream(Socket& socket, const TlsTrust& trust, std::string host)
     : host_(std::move(host)),
-      stream_(std::make_unique<Stream>(asio::ssl::stream<Socket&>(socket, trust.settings_->context))) {}
+      stream_(
+          std::make_unique<Stream>(asio::ssl::stream<Socket&>(socket, trust.settings_->context))) {}
 TlsStream::~TlsStream() = default;
 
 base::Task<base::Result<void>> TlsStream::handshake() {
@@ -55,14 +57,16 @@ base::Task<base::Result<void>> TlsStream::handshake() {
   boost::system::error_code is_name;
   asio::ip::make_address(host_, is_name);
   // Server name indication is for names only.
-  const bool named = !is_name || SSL_set_tlsext_host_name(stream_->tls.native_handle(), host_.c_str()) == 1;
+  const bool named =
+      !is_name || SSL_set_tlsext_host_name(stream_->tls.native_handle(), host_.c_str()) == 1;
   if (error || !named) {
     co_return base::fail(base::ErrorCode::unavailable, "TLS cannot be set up.", error.message());
   }
   auto [failed] = co_await stream_->tls.async_handshake(asio::ssl::stream_base::client, kAwait);
   if (!failed) co_return base::Result<void>();
   std::string why = failed.message();
-  if (const long verified = ::SSL_get_verify_result(stream_->tls.native_handle()); verified != X509_V_OK) {
+  if (const long verified = ::SSL_get_verify_result(stream_->tls.native_handle());
+      verified != X509_V_OK) {
     why = ::X509_verify_cert_error_string(verified);
   }
   co_return base::fail(base::ErrorCode::unavailable, std::move(why));
@@ -75,7 +79,8 @@ base::Task<TlsStream::Outcome> TlsStream::write(std::string_view first, std::str
 }
 
 base::Task<TlsStream::Outcome> TlsStream::read_some(std::span<char> room) {
-  auto [error, bytes] = co_await stream_->tls.async_read_some(asio::buffer(room.data(), room.size()), kAwait);
+  auto [error, bytes] =
+      co_await stream_->tls.async_read_some(asio::buffer(room.data(), room.size()), kAwait);
   co_return Outcome(error, bytes);
 }
 

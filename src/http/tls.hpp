@@ -14,7 +14,8 @@
 
 namespace opaline::http {
 
-/// Which certificates to believe: the system's authorities (or SSL_CERT_FILE's). Any thread, once made.
+/// Which certificates to believe: the system's authorities (or SSL_CERT_FILE's). Any thread, once
+/// made.
 class TlsTrust {
  public:
   [[nodiscard]] static base::Result<std::unique_ptr<TlsTrust>> system();

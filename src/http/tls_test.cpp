@@ -39,7 +39,8 @@ class Identity {
     X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
     X509_set_pubkey(certificate, key_.get());
     X509_NAME* subject = X509_get_subject_name(certificate);
-    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("test"), -1, -1, 0);
+    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
+                               reinterpret_cast<const unsigned char*>("test"), -1, -1, 0);
     X509_set_issuer_name(certificate, subject);
     const std::string alternative = "DNS:" + std::string(name);
     std::unique_ptr<X509_EXTENSION, Free<X509_EXTENSION_free>> extension(
@@ -71,7 +72,8 @@ class TlsServer {
  public:
   enum class End { properly, abruptly };
   TlsServer(const Identity& identity, std::vector<std::string> replies, End end = End::properly)
-      : context_(identity.server_context()), server_([this, replies = std::move(replies), end](Peer& peer, int) {
+      : context_(identity.server_context()),
+        server_([this, replies = std::move(replies), end](Peer& peer, int) {
           ++connections;
           std::unique_ptr<SSL, Free<SSL_free>> ssl(SSL_new(context_.get()));
           SSL_set_fd(ssl.get(), peer.descriptor());
@@ -89,7 +91,9 @@ class TlsServer {
           if (end == End::properly) SSL_shutdown(ssl.get());
         }) {}
 
-  [[nodiscard]] std::string url(const std::string& host) const { return "https://" + host + ":" + std::to_string(server_.port()); }
+  [[nodiscard]] std::string url(const std::string& host) const {
+    return "https://" + host + ":" + std::to_string(server_.port());
+  }
   int connections = 0;
 
  private:
@@ -100,7 +104,8 @@ class TlsServer {
 class Tls : public testing::Test {
  protected:
   void SetUp() override {
-    path_ = std::filesystem::temp_directory_path() / ("opaline-tls-" + std::to_string(::getpid()) + ".pem");
+    path_ = std::filesystem::temp_directory_path() /
+            ("opaline-tls-" + std::to_string(::getpid()) + ".pem");
     identity_.write_certificate(path_);
     ::setenv("SSL_CERT_FILE", path_.c_str(), 1);
   }
@@ -109,9 +114,11 @@ class Tls : public testing::Test {
     std::filesystem::remove(path_);
   }
 
-  static std::vector<base::Result<ClientResponse>> get(std::string url, int times = 1, base::Context context = {}) {
+  static std::vector<base::Result<ClientResponse>> get(std::string url, int times = 1,
+                                                       base::Context context = {}) {
     std::vector<base::Result<ClientResponse>> responses;
-    test::run([](std::string to, int n, base::Context with, std::vector<base::Result<ClientResponse>>* out) -> base::Task<> {
+    test::run([](std::string to, int n, base::Context with,
+                 std::vector<base::Result<ClientResponse>>* out) -> base::Task<> {
       Client client;
       for (int i = 0; i < n; ++i) {
         ClientRequest request;
@@ -143,7 +150,8 @@ TEST_F(Tls, RefusesACertificateOfAnUnknownAuthority) {
   const auto response = get(server.url("localhost")).front();
   ASSERT_FALSE(response);
   EXPECT_EQ(response.error().code, ErrorCode::unavailable);
-  EXPECT_NE(response.error().message.find("certificate"), std::string::npos) << response.error().message;
+  EXPECT_NE(response.error().message.find("certificate"), std::string::npos)
+      << response.error().message;
 }
 
 TEST_F(Tls, RefusesACertificateForAnotherName) {
@@ -151,7 +159,8 @@ TEST_F(Tls, RefusesACertificateForAnotherName) {
   const auto response = get(server.url("127.0.0.1")).front();
   ASSERT_FALSE(response);
   EXPECT_EQ(response.error().code, ErrorCode::unavailable);
-  EXPECT_NE(response.error().message.find("trusted"), std::string::npos) << response.error().message;
+  EXPECT_NE(response.error().message.find("trusted"), std::string::npos)
+      << response.error().message;
 }
 
 TEST_F(Tls, RefusesAServerThatDoesNotSpeakIt) {
@@ -165,7 +174,8 @@ TEST_F(Tls, GivesUpAHandshakeThatHangs) {
   ScriptedServer server([](Peer& peer, int) { peer.read_to_end(); });
   base::Context context;
   context.deadline = std::chrono::steady_clock::now() + 50ms;
-  const auto response = get("https://localhost:" + std::to_string(server.port()), 1, context).front();
+  const auto response =
+      get("https://localhost:" + std::to_string(server.port()), 1, context).front();
   ASSERT_FALSE(response);
   EXPECT_EQ(response.error().code, ErrorCode::deadline_exceeded);
 }

@@ -147,9 +147,7 @@ Result<std::string> BlobFolder::get(const std::string& key) const {
   return bytes;
 }
 
-fs::path BlobFolder::path(const std::string& key) const {
-  return folder_ / key;
-}
+fs::path BlobFolder::path(const std::string& key) const { return folder_ / key; }
 
 Result<void> BlobFolder::remove_others(const std::set<std::string>& keys) {
   std::vector<fs::path> unused;

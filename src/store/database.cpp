@@ -24,12 +24,8 @@ constexpr std::string_view kReadOnly =
 constexpr int kBusyMilliseconds = 5000;
 constexpr int kInstructionsBetweenChecks = 1000;
 
-bool full(int number) {
-  return number == ENOSPC || number == EDQUOT || number == EFBIG;
-}
-bool forbidden(int number) {
-  return number == EROFS || number == EACCES || number == EPERM;
-}
+bool full(int number) { return number == ENOSPC || number == EDQUOT || number == EFBIG; }
+bool forbidden(int number) { return number == EROFS || number == EACCES || number == EPERM; }
 
 int last_errno(sqlite3_file* file) {
   int number = 0;
@@ -137,9 +133,7 @@ Result<bool> Statement::next() {
 std::int64_t Statement::integer(int column) const {
   return sqlite3_column_int64(statement_, column);
 }
-double Statement::real(int column) const {
-  return sqlite3_column_double(statement_, column);
-}
+double Statement::real(int column) const { return sqlite3_column_double(statement_, column); }
 bool Statement::null(int column) const {
   return sqlite3_column_type(statement_, column) == SQLITE_NULL;
 }
@@ -206,15 +200,9 @@ Result<void> Connection::script(const std::string& sql) {
   return {};
 }
 
-std::int64_t Connection::last_row() const {
-  return sqlite3_last_insert_rowid(database_);
-}
-std::int64_t Connection::changed() const {
-  return sqlite3_changes64(database_);
-}
-bool Connection::idle() const {
-  return sqlite3_get_autocommit(database_) != 0;
-}
+std::int64_t Connection::last_row() const { return sqlite3_last_insert_rowid(database_); }
+std::int64_t Connection::changed() const { return sqlite3_changes64(database_); }
+bool Connection::idle() const { return sqlite3_get_autocommit(database_) != 0; }
 
 void Connection::set_deadline(std::chrono::steady_clock::time_point time) {
   deadline_ = time;
@@ -239,29 +227,24 @@ Error Connection::error(int code) const {
     return Error{error_code, std::string(message), detail};
   };
   switch (kind) {
-    case SQLITE_FULL:
-      return make(ErrorCode::resource_exhausted, kFull);
+    case SQLITE_FULL: return make(ErrorCode::resource_exhausted, kFull);
     case SQLITE_READONLY:
-    case SQLITE_PERM:
-      return make(ErrorCode::failed_precondition, kReadOnly);
+    case SQLITE_PERM: return make(ErrorCode::failed_precondition, kReadOnly);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       return make(ErrorCode::internal,
                   "the database in the data folder is damaged: restore it from a backup");
     case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-      return make(ErrorCode::unavailable, "the database is busy: try again");
+    case SQLITE_LOCKED: return make(ErrorCode::unavailable, "the database is busy: try again");
     case SQLITE_INTERRUPT:
       return make(ErrorCode::deadline_exceeded, "the search took too long: ask for less");
-    case SQLITE_NOMEM:
-      return make(ErrorCode::resource_exhausted, "out of memory");
+    case SQLITE_NOMEM: return make(ErrorCode::resource_exhausted, "out of memory");
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
       if (full(number)) return make(ErrorCode::resource_exhausted, kFull);
       if (forbidden(number)) return make(ErrorCode::failed_precondition, kReadOnly);
       return make(ErrorCode::unavailable, "the data folder cannot be read or written");
-    default:
-      return make(ErrorCode::internal, "the database refused a statement");
+    default: return make(ErrorCode::internal, "the database refused a statement");
   }
 }
 

@@ -20,16 +20,10 @@ auto wrong(std::string message) {
   return base::fail(ErrorCode::invalid_argument, "the filter is wrong: " + std::move(message));
 }
 
-std::string quoted(std::string_view name) {
-  return "'" + std::string(name) + "'";
-}
+std::string quoted(std::string_view name) { return "'" + std::string(name) + "'"; }
 
-bool is_scalar(const json::value& value) {
-  return !value.is_object() && !value.is_array();
-}
-bool is_ordered(const json::value& value) {
-  return value.is_number() || value.is_string();
-}
+bool is_scalar(const json::value& value) { return !value.is_object() && !value.is_array(); }
+bool is_ordered(const json::value& value) { return value.is_number() || value.is_string(); }
 
 std::partial_ordering compare_numbers(const json::value& a, const json::value& b) {
   // Doubles do not hold every 64-bit integer, so integers compare as such; unsigned ones are above
@@ -235,27 +229,20 @@ bool DocumentFilter::holds(const Condition& condition, const DocumentFields& fie
                   [&](const json::value& element) { return accept(compare(element, operand)); });
   };
   switch (condition.kind) {
-    case Kind::equal:
-      return equal(value, operand);
-    case Kind::greater:
-      return ordered([](std::partial_ordering order) { return order > 0; });
+    case Kind::equal: return equal(value, operand);
+    case Kind::greater: return ordered([](std::partial_ordering order) { return order > 0; });
     case Kind::greater_equal:
       return ordered([](std::partial_ordering order) { return order >= 0; });
-    case Kind::less:
-      return ordered([](std::partial_ordering order) { return order < 0; });
-    case Kind::less_equal:
-      return ordered([](std::partial_ordering order) { return order <= 0; });
+    case Kind::less: return ordered([](std::partial_ordering order) { return order < 0; });
+    case Kind::less_equal: return ordered([](std::partial_ordering order) { return order <= 0; });
     case Kind::in:
       return std::ranges::any_of(operand.get_array(),
                                  [&](const json::value& one) { return equal(value, one); });
-    case Kind::exists:
-      return (value != nullptr) == operand.get_bool();
-    case Kind::contains:
-      return contains_operand(value, operand);
+    case Kind::exists: return (value != nullptr) == operand.get_bool();
+    case Kind::contains: return contains_operand(value, operand);
     case Kind::all:
     case Kind::any:
-    case Kind::none:
-      break;  // Answered above.
+    case Kind::none: break;  // Answered above.
   }
   return false;
 }

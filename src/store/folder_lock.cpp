@@ -38,8 +38,6 @@ base::Result<std::unique_ptr<FolderLock>> FolderLock::take(const std::filesystem
   return lock;
 }
 
-FolderLock::~FolderLock() {
-  ::close(descriptor_);
-}
+FolderLock::~FolderLock() { ::close(descriptor_); }
 
 }  // namespace opaline::store

@@ -471,15 +471,9 @@ Result<std::vector<ChunkRow>> SqliteStore::chunks(std::span<const std::int64_t> 
 
 // ---- Jobs and blobs.
 
-Result<std::string> SqliteStore::put_blob(std::string_view bytes) {
-  return blobs_->put(bytes);
-}
-Result<std::string> SqliteStore::blob(const std::string& key) const {
-  return blobs_->get(key);
-}
-fs::path SqliteStore::blob_path(const std::string& key) const {
-  return blobs_->path(key);
-}
+Result<std::string> SqliteStore::put_blob(std::string_view bytes) { return blobs_->put(bytes); }
+Result<std::string> SqliteStore::blob(const std::string& key) const { return blobs_->get(key); }
+fs::path SqliteStore::blob_path(const std::string& key) const { return blobs_->path(key); }
 
 Result<void> SqliteStore::drop_unused_blobs() {
   return blobs_->retain([this]() -> Result<std::set<std::string>> {

@@ -103,18 +103,10 @@ struct Expectation {
         versions[report.source] = {report.number};
         states = {"ready"};
         break;
-      case Report::What::deleting:
-        versions[report.source].insert(0);
-        break;
-      case Report::What::deleted:
-        versions[report.source] = {0};
-        break;
-      case Report::What::queueing:
-        states = {"", "queued"};
-        break;
-      case Report::What::queued:
-        states = {"queued"};
-        break;
+      case Report::What::deleting: versions[report.source].insert(0); break;
+      case Report::What::deleted: versions[report.source] = {0}; break;
+      case Report::What::queueing: states = {"", "queued"}; break;
+      case Report::What::queued: states = {"queued"}; break;
     }
     if (report.what == Report::What::deleting || report.what == Report::What::deleted)
       jobs.erase(report.number);

@@ -39,9 +39,7 @@ struct FaultyFile {
 sqlite3_file* real(sqlite3_file* file) {
   return reinterpret_cast<sqlite3_file*>(reinterpret_cast<FaultyFile*>(file) + 1);
 }
-sqlite3_vfs* real(sqlite3_vfs* vfs) {
-  return static_cast<sqlite3_vfs*>(vfs->pAppData);
-}
+sqlite3_vfs* real(sqlite3_vfs* vfs) { return static_cast<sqlite3_vfs*>(vfs->pAppData); }
 
 template <auto Member, class... Arguments>
 int pass(sqlite3_file* file, Arguments... arguments) {

@@ -26,12 +26,13 @@ void print_sources(const json::value& sources) {
   if (!sources.is_array()) return;
   bool first = true;
   for (const json::value& source : sources.get_array()) {
-    if (const json::value* cited = member_of(source, "cited"); cited != nullptr && *cited == false) continue;
+    if (const json::value* cited = member_of(source, "cited"); cited != nullptr && *cited == false)
+      continue;
     if (std::exchange(first, false)) fmt::print("\n{}\n", bold("Sources"));
     const std::string path = text_of(source, "title_path");
     const std::string place = path.empty() ? text_of(source, "title") : path;
-    fmt::print("[{}] {}  {}\n", static_cast<int>(number_of(source, "index", 0)), printable(text_of(source, "source")),
-               dim(shortened(printable(place), 90)));
+    fmt::print("[{}] {}  {}\n", static_cast<int>(number_of(source, "index", 0)),
+               printable(text_of(source, "source")), dim(shortened(printable(place), 90)));
     const std::string quote = text_of(source, "quote");
     if (!quote.empty()) fmt::print("    {}\n", dim("“" + shortened(printable(quote), 180) + "”"));
   }
@@ -39,7 +40,8 @@ void print_sources(const json::value& sources) {
 
 base::Task<int> ask_as_json(std::shared_ptr<AskOptions> options) {
   ServerConnection server(options->server);
-  const json::object body{{"query", options->question}, {"top_k", options->sources},
+  const json::object body{{"query", options->question},
+                          {"top_k", options->sources},
                           {"collection", options->collection}};
   auto reply = co_await server.call("POST", "/query", json::serialize(body));
   if (!reply) co_return failed(reply.error());
@@ -88,12 +90,14 @@ base::Task<int> ask(std::shared_ptr<AskOptions> options) {
 
 void add_ask(CLI::App& program, Action& action) {
   auto options = std::make_shared<AskOptions>();
-  CLI::App* command = program.add_subcommand("ask", "Ask a question; the answer streams, then its sources are listed");
+  CLI::App* command = program.add_subcommand(
+      "ask", "Ask a question; the answer streams, then its sources are listed");
   command->add_option("question", options->question, "The question")->required();
   command->add_option("-n,--sources", options->sources, "How many passages the answer may rest on")
       ->capture_default_str()
       ->check(CLI::Range(1, 50));
-  command->add_option("--collection", options->collection, "Collection to ask")->capture_default_str();
+  command->add_option("--collection", options->collection, "Collection to ask")
+      ->capture_default_str();
   command->add_flag("--json", options->as_json, "Print one JSON object: answer, declined, sources");
   options->server.add_to(*command);
   command->callback([&action, options] {

@@ -30,7 +30,8 @@ base::Task<int> look_at_server(std::shared_ptr<DoctorOptions> options, Finding* 
     finding->message = "none runs at " + server.url() + " (not needed for these checks)";
   } else {
     finding->state = Finding::State::warning;
-    finding->message = fmt::format("{} answers, but is not ready: {}", server.url(), reply.error().message);
+    finding->message =
+        fmt::format("{} answers, but is not ready: {}", server.url(), reply.error().message);
     finding->remedy = "Look at its log; wait if a model is loading.";
   }
   co_return kDone;
@@ -54,17 +55,21 @@ int doctor(const std::shared_ptr<DoctorOptions>& options) {
   if (options->as_json) {
     json::array rows;
     for (const Finding& finding : findings) {
-      rows.emplace_back(json::object{{"subject", finding.subject}, {"state", name(finding.state)},
-                                     {"message", finding.message}, {"remedy", finding.remedy}});
+      rows.emplace_back(json::object{{"subject", finding.subject},
+                                     {"state", name(finding.state)},
+                                     {"message", finding.message},
+                                     {"remedy", finding.remedy}});
     }
     fmt::print("{}\n", json::serialize(json::object{{"findings", rows}}));
   } else {
     for (const Finding& finding : findings) {
-      fmt::print("{} {:<16} {}\n", sign(finding.state), finding.subject, printable(finding.message));
+      fmt::print("{} {:<16} {}\n", sign(finding.state), finding.subject,
+                 printable(finding.message));
       if (!finding.remedy.empty()) fmt::print("  {:<16} {}\n", "", bold("→ " + finding.remedy));
     }
   }
-  const bool bad = std::ranges::any_of(findings, [](const Finding& one) { return one.state == Finding::State::bad; });
+  const bool bad = std::ranges::any_of(
+      findings, [](const Finding& one) { return one.state == Finding::State::bad; });
   return bad ? kFailed : kDone;
 }
 
@@ -72,7 +77,8 @@ int doctor(const std::shared_ptr<DoctorOptions>& options) {
 
 void add_doctor(CLI::App& program, Action& action) {
   auto options = std::make_shared<DoctorOptions>();
-  CLI::App* command = program.add_subcommand("doctor", "Say what is wrong with this machine or configuration, and the remedy");
+  CLI::App* command = program.add_subcommand(
+      "doctor", "Say what is wrong with this machine or configuration, and the remedy");
   command->add_flag("--json", options->as_json, "Print JSON");
   options->places.add_to(*command);
   options->server.add_to(*command);

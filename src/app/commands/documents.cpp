@@ -28,7 +28,8 @@ void print_list(const json::value& reply) {
   }
   fmt::print("{}\n", dim(fmt::format("{:<18} {:>7} {:>10}  source", "id", "chunks", "size")));
   for (const json::value& document : documents->get_array()) {
-    fmt::print("{:<18} {:>7} {:>10}  {}\n", text_of(document, "id"), static_cast<std::uint64_t>(number_of(document, "chunks")),
+    fmt::print("{:<18} {:>7} {:>10}  {}\n", text_of(document, "id"),
+               static_cast<std::uint64_t>(number_of(document, "chunks")),
                readable_bytes(static_cast<std::uint64_t>(number_of(document, "bytes"))),
                printable(text_of(document, "source")));
   }
@@ -92,15 +93,19 @@ base::Task<int> remove(std::shared_ptr<DocumentOptions> options) {
 
 void add_documents(CLI::App& program, Action& action) {
   auto options = std::make_shared<DocumentOptions>();
-  CLI::App* command = program.add_subcommand("documents", "List, show and delete what can be searched");
+  CLI::App* command =
+      program.add_subcommand("documents", "List, show and delete what can be searched");
   command->require_subcommand(1);
 
   CLI::App* listing = command->add_subcommand("list", "List the documents");
   listing->add_option("--collection", options->collection, "Only this collection");
   CLI::App* showing = command->add_subcommand("show", "Show one document");
-  showing->add_option("id", options->ids, "Its id, as 'documents list' prints it")->required()->expected(1);
+  showing->add_option("id", options->ids, "Its id, as 'documents list' prints it")
+      ->required()
+      ->expected(1);
   showing->add_flag("--text", options->text, "Print its text, as it is searched");
-  CLI::App* deleting = command->add_subcommand("delete", "Delete documents, from every index at once");
+  CLI::App* deleting =
+      command->add_subcommand("delete", "Delete documents, from every index at once");
   deleting->add_option("id", options->ids, "Their ids")->required();
 
   for (CLI::App* one : {listing, showing, deleting}) {
@@ -109,7 +114,8 @@ void add_documents(CLI::App& program, Action& action) {
   }
   listing->callback([&action, options] { action = [options] { return run_task(list(options)); }; });
   showing->callback([&action, options] { action = [options] { return run_task(show(options)); }; });
-  deleting->callback([&action, options] { action = [options] { return run_task(remove(options)); }; });
+  deleting->callback(
+      [&action, options] { action = [options] { return run_task(remove(options)); }; });
 }
 
 }  // namespace opaline::app

@@ -36,7 +36,8 @@ class Form {
   explicit Form(std::string_view collection) { add("index_name", collection); }
 
   void add(std::string_view name, std::string_view value) {
-    body_ += fmt::format("--{}\r\nContent-Disposition: form-data; name=\"{}\"\r\n\r\n{}\r\n", boundary_, name, value);
+    body_ += fmt::format("--{}\r\nContent-Disposition: form-data; name=\"{}\"\r\n\r\n{}\r\n",
+                         boundary_, name, value);
   }
   void add_file(std::string_view filename, std::string_view bytes) {
     std::string quoted;
@@ -44,13 +45,17 @@ class Form {
       if (c == '"' || c == '\\') quoted += '\\';
       quoted += c;
     }
-    body_ += fmt::format("--{}\r\nContent-Disposition: form-data; name=\"files\"; filename=\"{}\"\r\n"
-                         "Content-Type: application/octet-stream\r\n\r\n", boundary_, quoted);
+    body_ += fmt::format(
+        "--{}\r\nContent-Disposition: form-data; name=\"files\"; filename=\"{}\"\r\n"
+        "Content-Type: application/octet-stream\r\n\r\n",
+        boundary_, quoted);
     body_ += bytes;
     body_ += "\r\n";
   }
   std::string body() { return body_ + "--" + boundary_ + "--\r\n"; }
-  [[nodiscard]] std::string content_type() const { return "multipart/form-data; boundary=" + boundary_; }
+  [[nodiscard]] std::string content_type() const {
+    return "multipart/form-data; boundary=" + boundary_;
+  }
 
  private:
   std::string boundary_ = "opaline-" + base::random_hex(16);
@@ -82,11 +87,13 @@ class Ingestion {
       Form form(options_.collection);
       std::uint64_t bytes = 0;
       std::size_t count = 0;
-      while (next < selection.files.size() && count < kFiles && (count == 0 || bytes + selection.files[next].bytes <= kBytes)) {
+      while (next < selection.files.size() && count < kFiles &&
+             (count == 0 || bytes + selection.files[next].bytes <= kBytes)) {
         const SelectedFile& upload = selection.files[next++];
         if (upload.bytes > limits::kDocumentBytes) {
-          skipped_.push_back(fmt::format("{}: {} is above the limit of {} for one document", upload.source,
-                                         readable_bytes(upload.bytes), readable_bytes(limits::kDocumentBytes)));
+          skipped_.push_back(fmt::format("{}: {} is above the limit of {} for one document",
+                                         upload.source, readable_bytes(upload.bytes),
+                                         readable_bytes(limits::kDocumentBytes)));
           continue;
         }
         OPALINE_CO_TRY(const std::string content, read_file(upload.file));
@@ -108,7 +115,8 @@ class Ingestion {
   }
 
   base::Task<base::Result<void>> post(Form form) {
-    OPALINE_CO_TRY(auto reply, co_await server_.call("POST", "/v1/dataprep/ingest", form.body(), form.content_type()));
+    OPALINE_CO_TRY(auto reply, co_await server_.call("POST", "/v1/dataprep/ingest", form.body(),
+                                                     form.content_type()));
     const json::value* jobs = member_of(reply, "jobs");
     if (jobs == nullptr || !jobs->is_array()) {
       co_return base::fail(ErrorCode::internal, "the server did not say which jobs it started");
@@ -136,7 +144,8 @@ class Ingestion {
       if (listed == nullptr || !listed->is_array()) continue;
       for (const json::value& job : listed->get_array()) {
         if (!ended(job) || running_.erase(text_of(job, "id")) == 0) continue;
-        const auto place = std::ranges::find(jobs_, text_of(job, "id"), [](const json::value& one) { return text_of(one, "id"); });
+        const auto place = std::ranges::find(
+            jobs_, text_of(job, "id"), [](const json::value& one) { return text_of(one, "id"); });
         if (place != jobs_.end()) *place = job;
       }
     }
@@ -146,7 +155,8 @@ class Ingestion {
   int report() {
     std::map<std::string, std::size_t> states;
     for (const json::value& job : jobs_) ++states[text_of(job, "state")];
-    const bool any_failed = states.contains("failed") || states.contains("cancelled") || !skipped_.empty();
+    const bool any_failed =
+        states.contains("failed") || states.contains("cancelled") || !skipped_.empty();
     if (options_.as_json) {
       json::object counts;
       for (const auto& [state, count] : states) counts[state] = count;
@@ -157,16 +167,19 @@ class Ingestion {
       const json::value* warnings = member_of(job, "warnings");
       if (warnings != nullptr && warnings->is_array()) {
         for (const json::value& warning : warnings->get_array()) {
-          fmt::print("{}: {}\n", printable(text_of(job, "source")), warning.is_string() ? printable(warning.get_string()) : "");
+          fmt::print("{}: {}\n", printable(text_of(job, "source")),
+                     warning.is_string() ? printable(warning.get_string()) : "");
         }
       }
       if (text_of(job, "state") == "failed") {
-        fmt::print(stderr, "{}: {}\n", printable(text_of(job, "source")), printable(text_of(job, "error")));
+        fmt::print(stderr, "{}: {}\n", printable(text_of(job, "source")),
+                   printable(text_of(job, "error")));
       }
     }
     for (const std::string& line : skipped_) fmt::print(stderr, "{}\n", printable(line));
     std::string summary;
-    for (const auto& [state, count] : states) summary += fmt::format("{}{} {}", summary.empty() ? "" : ", ", count, state);
+    for (const auto& [state, count] : states)
+      summary += fmt::format("{}{} {}", summary.empty() ? "" : ", ", count, state);
     fmt::print("{}\n", summary.empty() ? "Nothing to ingest." : summary);
     return any_failed ? kFailed : kDone;
   }
@@ -183,7 +196,8 @@ int ingest(const std::shared_ptr<IngestOptions>& options) {
   if (!selected) return failed(selected.error());
   DocumentSelection selection = std::move(*selected);
   if (selection.files.empty() && selection.links.empty()) {
-    return failed("no document was found there. Opaline reads html, md, txt, pdf, docx, csv, json and jsonl");
+    return failed(
+        "no document was found there. Opaline reads html, md, txt, pdf, docx, csv, json and jsonl");
   }
   if (!options->as_json && selection.passed_over > 0) {
     fmt::print("{} files of other kinds are left out.\n", selection.passed_over);
@@ -197,13 +211,18 @@ int ingest(const std::shared_ptr<IngestOptions>& options) {
 void add_ingest(CLI::App& program, Action& action) {
   auto options = std::make_shared<IngestOptions>();
   CLI::App* command = program.add_subcommand(
-      "ingest", "Add documents: files, folders, globs or URLs. The same content again costs nothing");
-  command->add_option("place", options->places, "Files, folders, globs or http(s) URLs")->required();
-  command->add_option("--collection", options->collection, "Collection to put them in")->capture_default_str();
-  command->add_flag("--no-wait", options->no_wait, "Return once the server has them; 'documents list' shows progress");
+      "ingest",
+      "Add documents: files, folders, globs or URLs. The same content again costs nothing");
+  command->add_option("place", options->places, "Files, folders, globs or http(s) URLs")
+      ->required();
+  command->add_option("--collection", options->collection, "Collection to put them in")
+      ->capture_default_str();
+  command->add_flag("--no-wait", options->no_wait,
+                    "Return once the server has them; 'documents list' shows progress");
   command->add_flag("--json", options->as_json, "Print the jobs as JSON");
   options->server.add_to(*command);
-  command->footer("Reads html, md, txt, pdf, docx, csv, json and jsonl. Exit code 1 when a document failed.");
+  command->footer(
+      "Reads html, md, txt, pdf, docx, csv, json and jsonl. Exit code 1 when a document failed.");
   command->callback([&action, options] { action = [options] { return ingest(options); }; });
 }
 

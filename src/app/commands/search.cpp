@@ -41,15 +41,18 @@ void print(const json::value& reply) {
     const json::value& all = scores == nullptr ? none : *scores;
     const std::string path = text_of(hit, "title_path");
     const std::string place = path.empty() ? text_of(hit, "title") : path;
-    fmt::print("{:2}  {} {} {} {}  {}\n", ++number, score(all, "dense"), score(all, "bm25"), score(all, "fused"),
-               score(all, "rerank"), bold(printable(text_of(hit, "source"))));
-    fmt::print("    {}\n    {}\n", dim(shortened(printable(place), 100)), shortened(printable(text_of(hit, "text")), 160));
+    fmt::print("{:2}  {} {} {} {}  {}\n", ++number, score(all, "dense"), score(all, "bm25"),
+               score(all, "fused"), score(all, "rerank"), bold(printable(text_of(hit, "source"))));
+    fmt::print("    {}\n    {}\n", dim(shortened(printable(place), 100)),
+               shortened(printable(text_of(hit, "text")), 160));
   }
 }
 
 base::Task<int> search(std::shared_ptr<SearchOptions> options) {
   ServerConnection server(options->server);
-  const json::object body{{"query", options->query}, {"k", options->k}, {"mode", options->mode},
+  const json::object body{{"query", options->query},
+                          {"k", options->k},
+                          {"mode", options->mode},
                           {"collection", options->collection}};
   auto reply = co_await server.call("POST", "/v1/search", json::serialize(body));
   if (!reply) co_return failed(reply.error());
@@ -65,16 +68,21 @@ base::Task<int> search(std::shared_ptr<SearchOptions> options) {
 
 void add_search(CLI::App& program, Action& action) {
   auto options = std::make_shared<SearchOptions>();
-  CLI::App* command = program.add_subcommand("search", "Search the documents; shows the scores of each stage");
+  CLI::App* command =
+      program.add_subcommand("search", "Search the documents; shows the scores of each stage");
   command->add_option("query", options->query, "What to search for")->required();
-  command->add_option("-k", options->k, "How many passages")->capture_default_str()->check(CLI::Range(1, 1000));
+  command->add_option("-k", options->k, "How many passages")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
   command->add_option("--mode", options->mode, "Which indexes to ask")
       ->capture_default_str()
       ->check(CLI::IsMember({"hybrid", "dense", "keyword"}));
-  command->add_option("--collection", options->collection, "Collection to search")->capture_default_str();
+  command->add_option("--collection", options->collection, "Collection to search")
+      ->capture_default_str();
   command->add_flag("--json", options->as_json, "Print the server's JSON");
   options->server.add_to(*command);
-  command->callback([&action, options] { action = [options] { return run_task(search(options)); }; });
+  command->callback(
+      [&action, options] { action = [options] { return run_task(search(options)); }; });
 }
 
 }  // namespace opaline::app

@@ -18,13 +18,17 @@ void print_welcome(const Assembly& assembly, const UpSettings& settings) {
   const std::string url = assembly.url();
   fmt::print("Opaline {} listens on {}\n", kVersion, url);
   if (assembly.library() != nullptr) {
-    fmt::print("  console  {}\n  data     {} ({} documents)\n", bold(url), settings.places.data_folder().string(),
-               assembly.library()->statistics().documents);
-    fmt::print("  answers  {}\n", assembly.answer_mode() == AnswerMode::extract
-                                     ? "quoted from the documents (extract); --answer generate lets the model write"
-                                     : "written by the language model (generate)");
+    fmt::print("  console  {}\n  data     {} ({} documents)\n", bold(url),
+               settings.places.data_folder().string(), assembly.library()->statistics().documents);
+    fmt::print("  answers  {}\n",
+               assembly.answer_mode() == AnswerMode::extract
+                   ? "quoted from the documents (extract); --answer generate lets the model write"
+                   : "written by the language model (generate)");
     fmt::print("  try      opaline ask \"How do I add documents?\"\n");
-    fmt::print("           curl -s {}/query -H 'Content-Type: application/json' -d '{{\"query\": \"How do I add documents?\"}}'\n", url);
+    fmt::print(
+        "           curl -s {}/query -H 'Content-Type: application/json' -d '{{\"query\": \"How do "
+        "I add documents?\"}}'\n",
+        url);
   } else {
     fmt::print("  flow     {}{}\n", url, assembly.flow().endpoint);
   }
@@ -51,11 +55,14 @@ int up(const std::shared_ptr<UpSettings>& settings) {
   (*assembly)->start();
   print_welcome(**assembly, *settings);
   {
-    std::jthread waiting([&assembly](const std::stop_token& stopping) { announce_ready(**assembly, stopping); });
+    std::jthread waiting(
+        [&assembly](const std::stop_token& stopping) { announce_ready(**assembly, stopping); });
     std::jthread sample;
     if (!settings->sample.empty() && (*assembly)->library() != nullptr &&
         (*assembly)->library()->statistics().documents == 0) {
-      sample = std::jthread([&assembly, &settings] { ingest_sample((*assembly)->library()->dataprep(), settings->sample); });
+      sample = std::jthread([&assembly, &settings] {
+        ingest_sample((*assembly)->library()->dataprep(), settings->sample);
+      });
     }
     stop.wait();
     fmt::print("Stopping: running requests end first.\n");
@@ -69,22 +76,34 @@ int up(const std::shared_ptr<UpSettings>& settings) {
 
 void add_up(CLI::App& program, Action& action) {
   auto settings = std::make_shared<UpSettings>();
-  CLI::App* command = program.add_subcommand("up", "Start the server: gateway, console, and every step of the flow");
+  CLI::App* command = program.add_subcommand(
+      "up", "Start the server: gateway, console, and every step of the flow");
   command->add_option("flow", settings->flow, "A flow file (default: the built-in ChatQnA)");
   settings->places.add_to(*command);
   settings->listen.add_to(*command);
-  command->add_option("--embedding-model", settings->embedding_model, "Model for vectors, by name or file")->capture_default_str();
-  command->add_option("--llm-model", settings->llm_model, "Language model, by name or file (default gemma-3-270m)");
-  const std::map<std::string, AnswerMode> modes = {
-      {"auto", AnswerMode::automatic}, {"generate", AnswerMode::generate}, {"extract", AnswerMode::extract}};
-  command->add_option("--answer", settings->answer,
-                      "How to answer from documents: generate (the language model writes), extract (the best-supported "
-                      "sentences, verbatim), auto (generate when --llm-model is given)")
+  command
+      ->add_option("--embedding-model", settings->embedding_model,
+                   "Model for vectors, by name or file")
+      ->capture_default_str();
+  command->add_option("--llm-model", settings->llm_model,
+                      "Language model, by name or file (default gemma-3-270m)");
+  const std::map<std::string, AnswerMode> modes = {{"auto", AnswerMode::automatic},
+                                                   {"generate", AnswerMode::generate},
+                                                   {"extract", AnswerMode::extract}};
+  command
+      ->add_option("--answer", settings->answer,
+                   "How to answer from documents: generate (the language model writes), extract "
+                   "(the best-supported "
+                   "sentences, verbatim), auto (generate when --llm-model is given)")
       ->transform(CLI::CheckedTransformer(modes, CLI::ignore_case))
       ->default_str("auto");
-  command->add_option("--sample", settings->sample, "A folder to ingest when there are no documents yet");
-  command->add_flag("--private-links", settings->private_links, "Allow links to private addresses to be ingested");
-  command->footer("Listens on 127.0.0.1 only, unless told otherwise. Options may stand in a TOML file: --config FILE.");
+  command->add_option("--sample", settings->sample,
+                      "A folder to ingest when there are no documents yet");
+  command->add_flag("--private-links", settings->private_links,
+                    "Allow links to private addresses to be ingested");
+  command->footer(
+      "Listens on 127.0.0.1 only, unless told otherwise. Options may stand in a TOML file: "
+      "--config FILE.");
   command->callback([&action, settings] { action = [settings] { return up(settings); }; });
 }
 

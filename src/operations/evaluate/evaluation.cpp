@@ -33,7 +33,8 @@ std::optional<std::size_t> number_of(const boost::json::object& object, std::str
   return error ? std::nullopt : std::optional(number);
 }
 
-std::vector<boost::json::object> objects_of(const boost::json::object& object, std::string_view name) {
+std::vector<boost::json::object> objects_of(const boost::json::object& object,
+                                            std::string_view name) {
   std::vector<boost::json::object> found;
   const boost::json::value* value = object.if_contains(name);
   if (value == nullptr || !value->is_array()) return found;
@@ -53,9 +54,12 @@ std::string encoded(std::string_view text) {
   std::string out;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (byte < 0x80 && std::isalnum(byte) != 0) || std::string_view("-_.~").contains(c);
-    if (plain) out += c;
-    else (out += '%') += {kHex[byte >> 4], kHex[byte & 15]};
+    const bool plain =
+        (byte < 0x80 && std::isalnum(byte) != 0) || std::string_view("-_.~").contains(c);
+    if (plain)
+      out += c;
+    else
+      (out += '%') += {kHex[byte >> 4], kHex[byte & 15]};
   }
   return out;
 }
@@ -71,17 +75,21 @@ base::Error error_of(const http::ClientResponse& response) {
   }
   if (message.empty()) message = "HTTP status " + std::to_string(response.status);
   const bool ours = response.status >= 400 && response.status < 500;
-  return {ours ? ErrorCode::invalid_argument : ErrorCode::unavailable, "the server answered: " + message, response.body};
+  return {ours ? ErrorCode::invalid_argument : ErrorCode::unavailable,
+          "the server answered: " + message, response.body};
 }
 
 std::vector<std::string> ranking(const boost::json::object& reply) {
   std::vector<std::string> documents;
-  for (const auto& hit : objects_of(reply, "hits")) documents.push_back(document_name(text_of(hit, "source")));
+  for (const auto& hit : objects_of(reply, "hits"))
+    documents.push_back(document_name(text_of(hit, "source")));
   return documents;
 }
 
-bool any_answer(const Question& question, std::string_view text, bool (*compare)(std::string_view, std::string_view)) {
-  return std::ranges::any_of(question.answers, [&](const std::string& answer) { return compare(text, answer); });
+bool any_answer(const Question& question, std::string_view text,
+                bool (*compare)(std::string_view, std::string_view)) {
+  return std::ranges::any_of(question.answers,
+                             [&](const std::string& answer) { return compare(text, answer); });
 }
 
 /// An answer without its marks "[1]", which are no part of what it says.
@@ -90,9 +98,12 @@ std::string without_marks(std::string_view answer) {
   for (std::size_t at = 0; at < answer.size(); ++at) {
     const std::size_t end = answer[at] == '[' ? answer.find(']', at) : std::string_view::npos;
     const bool mark = end != std::string_view::npos && end > at + 1 &&
-                      std::ranges::all_of(answer.substr(at + 1, end - at - 1), [](char c) { return c >= '0' && c <= '9'; });
-    if (mark) at = end;
-    else text += answer[at];
+                      std::ranges::all_of(answer.substr(at + 1, end - at - 1),
+                                          [](char c) { return c >= '0' && c <= '9'; });
+    if (mark)
+      at = end;
+    else
+      text += answer[at];
   }
   return text;
 }
@@ -104,16 +115,22 @@ base::Error about(const Question& question, base::Error error) {
 
 }  // namespace
 
-base::Task<Result<boost::json::object>> Evaluation::ask(std::string method, std::string path, std::string body) {
-  http::ClientRequest request{.method = std::move(method), .path = std::move(path), .body = std::move(body), .idempotent = true};
+base::Task<Result<boost::json::object>> Evaluation::ask(std::string method, std::string path,
+                                                        std::string body) {
+  http::ClientRequest request{.method = std::move(method),
+                              .path = std::move(path),
+                              .body = std::move(body),
+                              .idempotent = true};
   request.headers.set("content-type", "application/json");
   if (!settings_.key.empty()) request.headers.set("authorization", "Bearer " + settings_.key);
   base::Context context = base::Context{}.within(settings_.question_time);
-  OPALINE_CO_TRY(const auto response, co_await client_.send(settings_.server, std::move(request), std::move(context)));
+  OPALINE_CO_TRY(const auto response,
+                 co_await client_.send(settings_.server, std::move(request), std::move(context)));
   if (response.status != 200) co_return base::fail(error_of(response));
   boost::system::error_code error;
   boost::json::value value = boost::json::parse(response.body, error);
-  if (error || !value.is_object()) co_return base::fail(ErrorCode::unavailable, "the server's reply is not a JSON object");
+  if (error || !value.is_object())
+    co_return base::fail(ErrorCode::unavailable, "the server's reply is not a JSON object");
   co_return std::move(value.get_object());
 }
 
@@ -132,13 +149,15 @@ base::Task<Result<boost::json::object>> Evaluation::timed_ask(std::string path, 
 
 void Evaluation::note_latency(const std::string& stage, double milliseconds) {
   auto found = std::ranges::find(latency_, stage, &StageLatency::stage);
-  if (found == latency_.end()) found = latency_.insert(latency_.end(), {.stage = stage, .milliseconds = {}});
+  if (found == latency_.end())
+    found = latency_.insert(latency_.end(), {.stage = stage, .milliseconds = {}});
   found->milliseconds.push_back(milliseconds);
 }
 
 base::Task<Result<RetrievalReport>> Evaluation::retrieval(std::vector<Question> questions) {
   std::erase_if(questions, [](const Question& question) { return question.relevant.empty(); });
-  if (questions.empty()) co_return base::fail(ErrorCode::invalid_argument, "no question names a relevant document");
+  if (questions.empty())
+    co_return base::fail(ErrorCode::invalid_argument, "no question names a relevant document");
   RetrievalReport report{.mode = settings_.mode, .questions = questions.size()};
   if (settings_.reranking == EvaluationSettings::Reranking::off) {
     report.mode += report.mode.empty() ? "no reranking" : ", no reranking";
@@ -146,7 +165,10 @@ base::Task<Result<RetrievalReport>> Evaluation::retrieval(std::vector<Question> 
   latency_.clear();
   for (const Question& question : questions) {
     contract::JsonWriter body;
-    body.begin_object().field("query", question.text).field("k", settings_.passages).field("collection", settings_.collection);
+    body.begin_object()
+        .field("query", question.text)
+        .field("k", settings_.passages)
+        .field("collection", settings_.collection);
     if (!settings_.mode.empty()) body.field("mode", settings_.mode);
     if (settings_.reranking == EvaluationSettings::Reranking::off) body.field("rerank", false);
     body.end_object();
@@ -168,8 +190,8 @@ base::Task<Result<RetrievalReport>> Evaluation::retrieval(std::vector<Question> 
     if (settings_.progress) settings_.progress(report.outcomes.size(), questions.size());
   }
   const auto count = static_cast<double>(questions.size());
-  for (double* sum : {&report.hit_1, &report.hit_5, &report.hit_10, &report.passages_hit_5, &report.reciprocal_rank_10,
-                      &report.ndcg_10, &report.recall_10}) {
+  for (double* sum : {&report.hit_1, &report.hit_5, &report.hit_10, &report.passages_hit_5,
+                      &report.reciprocal_rank_10, &report.ndcg_10, &report.recall_10}) {
     *sum /= count;
   }
   report.latency = std::move(latency_);
@@ -177,8 +199,11 @@ base::Task<Result<RetrievalReport>> Evaluation::retrieval(std::vector<Question> 
 }
 
 base::Task<Result<AnswersReport>> Evaluation::answers(std::vector<Question> questions) {
-  std::erase_if(questions, [](const Question& question) { return question.answerable && question.answers.empty(); });
-  if (questions.empty()) co_return base::fail(ErrorCode::invalid_argument, "no question has a known answer");
+  std::erase_if(questions, [](const Question& question) {
+    return question.answerable && question.answers.empty();
+  });
+  if (questions.empty())
+    co_return base::fail(ErrorCode::invalid_argument, "no question has a known answer");
   answers_ = {};
   latency_.clear();
   std::size_t answered = 0;
@@ -190,11 +215,13 @@ base::Task<Result<AnswersReport>> Evaluation::answers(std::vector<Question> ques
     auto reply = co_await timed_ask("/query", std::move(body).take());
     if (!reply) co_return base::fail(about(question, std::move(reply).error()));
 
-    AnswerOutcome outcome{.id = question.id, .question = question.text, .answer = text_of(*reply, "answer")};
+    AnswerOutcome outcome{
+        .id = question.id, .question = question.text, .answer = text_of(*reply, "answer")};
     outcome.answerable = question.answerable;
     outcome.declined = flag_of(*reply, "declined", false);
     const std::string said = without_marks(outcome.answer);
-    outcome.contained = question.answerable && !outcome.declined && any_answer(question, said, contains_answer);
+    outcome.contained =
+        question.answerable && !outcome.declined && any_answer(question, said, contains_answer);
     if (question.answerable) {
       ++answers_.answerable;
       answers_.contained += outcome.contained;
@@ -250,7 +277,8 @@ base::Task<Result<void>> Evaluation::judge_citations(Question question, boost::j
 
 base::Task<Result<std::string>> Evaluation::document_text(std::string id) {
   if (const auto known = texts_.find(id); known != texts_.end()) co_return known->second;
-  OPALINE_CO_TRY(const auto reply, co_await ask("GET", "/v1/documents/" + encoded(id) + "/text", ""));
+  OPALINE_CO_TRY(const auto reply,
+                 co_await ask("GET", "/v1/documents/" + encoded(id) + "/text", ""));
   co_return texts_.emplace(std::move(id), text_of(reply, "text")).first->second;
 }
 

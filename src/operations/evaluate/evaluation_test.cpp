@@ -23,7 +23,9 @@ class ScriptedServer {
     http::ServerSettings settings;
     settings.port = 0;
     settings.threads = 1;
-    http::Handler handler = [this](http::Request request, base::Context) { return answer(std::move(request)); };
+    http::Handler handler = [this](http::Request request, base::Context) {
+      return answer(std::move(request));
+    };
     auto made = http::Server::create(std::move(settings), std::move(handler), metrics_);
     EXPECT_TRUE(made) << made.error().message;
     server_ = std::move(*made);
@@ -48,7 +50,8 @@ class ScriptedServer {
     for (const auto& [key, reply] : replies) {
       const std::size_t space = key.find(' ');
       const bool path = request.path == key.substr(0, space);
-      const bool question = space == std::string::npos || request.body.contains(key.substr(space + 1));
+      const bool question =
+          space == std::string::npos || request.body.contains(key.substr(space + 1));
       if (path && question) co_return http::Response::json(200, reply);
     }
     co_return http::Response::json(404, R"({"error":{"message":"nothing here"}})");
@@ -64,18 +67,22 @@ template <class Report>
 base::Result<Report> run(base::Task<base::Result<Report>> task) {
   std::optional<base::Result<Report>> report;
   base::EventLoop loop(1);
-  boost::asio::co_spawn(
-      loop, std::move(task), [&](const std::exception_ptr& thrown, base::Result<Report> done) {
-        if (thrown) std::rethrow_exception(thrown);
-        report.emplace(std::move(done));
-      });
+  boost::asio::co_spawn(loop, std::move(task),
+                        [&](const std::exception_ptr& thrown, base::Result<Report> done) {
+                          if (thrown) std::rethrow_exception(thrown);
+                          report.emplace(std::move(done));
+                        });
   loop.run_for(std::chrono::seconds(5));
   EXPECT_TRUE(report.has_value());
   return std::move(*report);
 }
 
-Question asks(std::string id, std::string text, Judgements relevant, std::vector<std::string> answers = {}) {
-  Question question{.id = std::move(id), .text = std::move(text), .answers = std::move(answers), .relevant = std::move(relevant)};
+Question asks(std::string id, std::string text, Judgements relevant,
+              std::vector<std::string> answers = {}) {
+  Question question{.id = std::move(id),
+                    .text = std::move(text),
+                    .answers = std::move(answers),
+                    .relevant = std::move(relevant)};
   question.answerable = !question.answers.empty() || !question.relevant.empty();
   return question;
 }
@@ -86,8 +93,9 @@ TEST(EvaluateRetrieval, RanksDocumentsByTheirBestPassage) {
       R"({"hits":[{"source":"docs/b.html"},{"source":"docs/b.html"},{"source":"docs/a.html"}],"timings_ms":{"retrieval":4.5}})";
   server.replies["/v1/search two"] = R"({"hits":[],"timings_ms":{"retrieval":1.5}})";
   Evaluation evaluation({.server = server.endpoint(), .mode = "dense"});
-  const auto report = run(evaluation.retrieval(
-      {asks("q1", "one", {{"a", 1}}), asks("q2", "two", {{"a", 1}}), asks("q3", "unanswerable", {})}));
+  const auto report =
+      run(evaluation.retrieval({asks("q1", "one", {{"a", 1}}), asks("q2", "two", {{"a", 1}}),
+                                asks("q3", "unanswerable", {})}));
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_EQ(report->questions, 2U);
   EXPECT_DOUBLE_EQ(report->hit_1, 0);
@@ -100,7 +108,8 @@ TEST(EvaluateRetrieval, RanksDocumentsByTheirBestPassage) {
   ASSERT_FALSE(report->latency.empty());
   EXPECT_EQ(report->latency[0].stage, "retrieval");
   EXPECT_EQ(report->latency[0].milliseconds, (std::vector<double>{4.5, 1.5}));
-  EXPECT_THAT(server.asked().front(), HasSubstr(R"("query":"one","k":30,"collection":"default","mode":"dense")"));
+  EXPECT_THAT(server.asked().front(),
+              HasSubstr(R"("query":"one","k":30,"collection":"default","mode":"dense")"));
   EXPECT_THAT(to_text(*report), HasSubstr("hit@5 0.500"));
   EXPECT_THAT(to_json(*report), HasSubstr(R"("hit_5":0.5)"));
 }
@@ -108,7 +117,8 @@ TEST(EvaluateRetrieval, RanksDocumentsByTheirBestPassage) {
 TEST(EvaluateRetrieval, CanDoWithoutReranking) {
   ScriptedServer server;
   server.replies["/v1/search"] = R"({"hits":[]})";
-  Evaluation evaluation({.server = server.endpoint(), .key = "k", .reranking = EvaluationSettings::Reranking::off});
+  Evaluation evaluation(
+      {.server = server.endpoint(), .key = "k", .reranking = EvaluationSettings::Reranking::off});
   ASSERT_TRUE(run(evaluation.retrieval({asks("q1", "one", {{"a", 1}})})));
   EXPECT_THAT(server.asked().front(), HasSubstr(R"("rerank":false)"));
 }
@@ -118,7 +128,8 @@ TEST(EvaluateRetrieval, NamesTheQuestionThatFailed) {
   Evaluation evaluation({.server = server.endpoint()});
   const auto report = run(evaluation.retrieval({asks("q7", "one", {{"a", 1}})}));
   EXPECT_EQ(report.error().message, "question q7: the server answered: nothing here");
-  EXPECT_EQ(run(evaluation.retrieval({asks("q8", "none", {})})).error().message, "no question names a relevant document");
+  EXPECT_EQ(run(evaluation.retrieval({asks("q8", "none", {})})).error().message,
+            "no question names a relevant document");
 }
 
 TEST(EvaluateAnswers, JudgesAnswersRefusalsAndCitations) {
@@ -129,13 +140,16 @@ TEST(EvaluateAnswers, JudgesAnswersRefusalsAndCitations) {
           "citations":[{"source":1,"source_span":{"begin":4,"end":8},"quote":"1812","supported":true},
                        {"source":2,"source_span":{"begin":0,"end":4},"quote":"nope","supported":true},
                        {"source":1,"source_span":{"begin":0,"end":0},"quote":"","supported":false}]})";
-  server.replies["/query two"] = R"({"answer":"The sources do not say.","declined":true,"sources":[],"citations":[]})";
-  server.replies["/query three"] = R"({"answer":"1812","declined":false,"sources":[],"citations":[]})";
+  server.replies["/query two"] =
+      R"({"answer":"The sources do not say.","declined":true,"sources":[],"citations":[]})";
+  server.replies["/query three"] =
+      R"({"answer":"1812","declined":false,"sources":[],"citations":[]})";
   server.replies["/query four"] = server.replies["/query two"];
   server.replies["/v1/documents/d+1/text"] = R"({"text":"Port1812 is it"})";
   server.replies["/v1/documents/d2/text"] = R"({"text":"Else"})";
   Evaluation evaluation({.server = server.endpoint()});
-  const auto report = run(evaluation.answers({asks("q1", "one", {{"a", 1}}, {"1812"}), asks("q2", "two", {{"a", 1}}, {"1812"}),
+  const auto report = run(evaluation.answers({asks("q1", "one", {{"a", 1}}, {"1812"}),
+                                              asks("q2", "two", {{"a", 1}}, {"1812"}),
                                               asks("q3", "three", {}), asks("q4", "four", {})}));
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_EQ(report->answerable, 2U);
@@ -169,7 +183,8 @@ TEST(EvaluateAnswers, AFalseQuoteIsNotExact) {
 TEST(EvaluateAnswers, WantsAKnownAnswer) {
   ScriptedServer server;
   Evaluation evaluation({.server = server.endpoint()});
-  EXPECT_EQ(run(evaluation.answers({asks("q1", "one", {{"a", 1}})})).error().message, "no question has a known answer");
+  EXPECT_EQ(run(evaluation.answers({asks("q1", "one", {{"a", 1}})})).error().message,
+            "no question has a known answer");
 }
 
 }  // namespace

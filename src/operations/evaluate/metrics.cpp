@@ -34,7 +34,8 @@ std::string_view trimmed(std::string_view text) {
 }
 
 bool contains_part(std::string_view text, std::string_view part) {
-  for (std::size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1)) {
+  for (std::size_t at = text.find(part); at != std::string_view::npos;
+       at = text.find(part, at + 1)) {
     const std::size_t end = at + part.size();
     const bool begins = at == 0 || !is_word(text[at - 1]) || !is_word(part.front());
     const bool ends = end == text.size() || !is_word(text[end]) || !is_word(part.back());
@@ -55,10 +56,12 @@ std::vector<std::string> distinct(std::span<const std::string> ranking) {
 }
 
 bool hit(std::span<const std::string> ranking, const Judgements& relevant, std::size_t k) {
-  return std::ranges::any_of(first(ranking, k), [&](const auto& d) { return gain(relevant, d) > 0; });
+  return std::ranges::any_of(first(ranking, k),
+                             [&](const auto& d) { return gain(relevant, d) > 0; });
 }
 
-double reciprocal_rank(std::span<const std::string> ranking, const Judgements& relevant, std::size_t k) {
+double reciprocal_rank(std::span<const std::string> ranking, const Judgements& relevant,
+                       std::size_t k) {
   const auto considered = first(ranking, k);
   for (std::size_t i = 0; i < considered.size(); ++i) {
     if (gain(relevant, considered[i]) > 0) return 1 / static_cast<double>(i + 1);
@@ -69,7 +72,8 @@ double reciprocal_rank(std::span<const std::string> ranking, const Judgements& r
 double ndcg(std::span<const std::string> ranking, const Judgements& relevant, std::size_t k) {
   const auto considered = first(ranking, k);
   double gained = 0;
-  for (std::size_t i = 0; i < considered.size(); ++i) gained += gain(relevant, considered[i]) * discount(i);
+  for (std::size_t i = 0; i < considered.size(); ++i)
+    gained += gain(relevant, considered[i]) * discount(i);
   std::vector<double> gains;
   for (const auto& [document, grade] : relevant) gains.push_back(grade);
   std::ranges::sort(gains, std::greater<>());
@@ -81,8 +85,8 @@ double ndcg(std::span<const std::string> ranking, const Judgements& relevant, st
 double recall(std::span<const std::string> ranking, const Judgements& relevant, std::size_t k) {
   const std::size_t all = relevant_count(relevant);
   if (all == 0) return 0;
-  const auto found =
-      std::ranges::count_if(first(ranking, k), [&](const auto& d) { return gain(relevant, d) > 0; });
+  const auto found = std::ranges::count_if(first(ranking, k),
+                                           [&](const auto& d) { return gain(relevant, d) > 0; });
   return static_cast<double>(found) / static_cast<double>(all);
 }
 
@@ -94,8 +98,9 @@ std::string comparable(std::string_view text) {
   };
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    const bool typographic = text.substr(i).starts_with("\u201c") || text.substr(i).starts_with("\u201d") ||
-                             text.substr(i).starts_with("\u2018") || text.substr(i).starts_with("\u2019");
+    const bool typographic =
+        text.substr(i).starts_with("\u201c") || text.substr(i).starts_with("\u201d") ||
+        text.substr(i).starts_with("\u2018") || text.substr(i).starts_with("\u2019");
     if (typographic) {
       i += 2;
       space();
@@ -105,7 +110,8 @@ std::string comparable(std::string_view text) {
     } else if (text.substr(i).starts_with("\u00a0")) {  // The space that does not break.
       i += 1;
       space();
-    } else if (c == ',' && i > 0 && is_digit(text[i - 1]) && i + 1 < text.size() && is_digit(text[i + 1])) {
+    } else if (c == ',' && i > 0 && is_digit(text[i - 1]) && i + 1 < text.size() &&
+               is_digit(text[i + 1])) {
       continue;
     } else if (is_word(c)) {
       out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));

@@ -30,8 +30,8 @@ TEST(ReciprocalRank, IsOneOverTheFirstRelevantPlace) {
 }
 
 TEST(Ndcg, MatchesAWorkedExample) {
-  // Grades 3, 2, 3, 0, 1, 2 in this order: DCG = 3/1 + 2/1.585 + 3/2 + 0 + 1/2.585 + 2/2.807 = 6.8611;
-  // ideal 3, 3, 2, 2, 1, 0: 3 + 1.8928 + 1 + 0.8614 + 0.3869 = 7.1410.
+  // Grades 3, 2, 3, 0, 1, 2 in this order: DCG = 3/1 + 2/1.585 + 3/2 + 0 + 1/2.585 + 2/2.807
+  // = 6.8611; ideal 3, 3, 2, 2, 1, 0: 3 + 1.8928 + 1 + 0.8614 + 0.3869 = 7.1410.
   const Ranking ranking{"d1", "d2", "d3", "d4", "d5", "d6"};
   const Judgements grades{{"d1", 3}, {"d2", 2}, {"d3", 3}, {"d4", 0}, {"d5", 1}, {"d6", 2}};
   EXPECT_NEAR(ndcg(ranking, grades, 10), 6.8611 / 7.1410, 1e-4);
@@ -45,7 +45,8 @@ TEST(Ndcg, OfTheBestOrderIsOneAndOfNothingZero) {
 }
 
 TEST(Recall, CountsAgainstAllRelevant) {
-  EXPECT_DOUBLE_EQ(recall(Ranking{"a", "x", "b"}, {{"a", 1}, {"b", 1}, {"c", 1}, {"x", 0}}, 2), 1.0 / 3);
+  EXPECT_DOUBLE_EQ(recall(Ranking{"a", "x", "b"}, {{"a", 1}, {"b", 1}, {"c", 1}, {"x", 0}}, 2),
+                   1.0 / 3);
 }
 
 TEST(Comparable, ForgetsCaseQuotesAndCommasInNumbers) {

@@ -66,7 +66,8 @@ Question question_of(const boost::json::object& object, std::size_t line) {
   question.answers.insert(question.answers.begin(), text_field(object, "answer"));
   std::erase(question.answers, "");
   for (const std::string_view field : {"pages", "alt_pages"}) {
-    for (const std::string& page : texts_field(object, field)) question.relevant[document_name(page)] = 1;
+    for (const std::string& page : texts_field(object, field))
+      question.relevant[document_name(page)] = 1;
   }
   question.answerable =
       question.kind != "unanswerable" && !(question.answers.empty() && question.relevant.empty());
@@ -74,7 +75,8 @@ Question question_of(const boost::json::object& object, std::size_t line) {
 }
 
 /// The text between the next `open` and `close` of `text`, which is shortened to what follows.
-std::optional<std::string_view> take_between(std::string_view& text, std::string_view open, std::string_view close) {
+std::optional<std::string_view> take_between(std::string_view& text, std::string_view open,
+                                             std::string_view close) {
   const std::size_t begin = text.find(open);
   if (begin == std::string_view::npos) return std::nullopt;
   const std::size_t end = text.find(close, begin + open.size());
@@ -88,7 +90,8 @@ std::string unescaped(std::string text) {
   constexpr std::pair<std::string_view, std::string_view> kEntities[] = {
       {"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", "\""}, {"&apos;", "'"}, {"&amp;", "&"}};
   for (const auto& [entity, character] : kEntities) {
-    for (std::size_t at = text.find(entity); at != std::string::npos; at = text.find(entity, at + 1)) {
+    for (std::size_t at = text.find(entity); at != std::string::npos;
+         at = text.find(entity, at + 1)) {
       text.replace(at, entity.size(), character);
     }
   }
@@ -107,8 +110,8 @@ Result<std::map<std::string, Judgements>> parse_judgements(std::string_view text
     std::string document;
     double grade = 0;
     if (!(fields >> topic >> iteration >> document >> grade)) {
-      return base::fail(ErrorCode::invalid_argument,
-                        "judgements, line " + std::to_string(number) + ": expected \"topic 0 document grade\"");
+      return base::fail(ErrorCode::invalid_argument, "judgements, line " + std::to_string(number) +
+                                                         ": expected \"topic 0 document grade\"");
     }
     judged[topic][document] = grade;
   }
@@ -154,11 +157,13 @@ Result<std::vector<Question>> parse_questions(std::string_view jsonl) {
     boost::system::error_code error;
     const boost::json::value value = boost::json::parse(*line, error);
     if (error || !value.is_object()) {
-      return base::fail(ErrorCode::invalid_argument, "line " + std::to_string(number) + ": expected a JSON object");
+      return base::fail(ErrorCode::invalid_argument,
+                        "line " + std::to_string(number) + ": expected a JSON object");
     }
     Question question = question_of(value.get_object(), number);
     if (question.text.empty()) {
-      return base::fail(ErrorCode::invalid_argument, "line " + std::to_string(number) + ": \"question\" is missing");
+      return base::fail(ErrorCode::invalid_argument,
+                        "line " + std::to_string(number) + ": \"question\" is missing");
     }
     questions.push_back(std::move(question));
   }
@@ -172,8 +177,9 @@ Result<std::vector<Question>> parse_trec(std::string_view topics, std::string_vi
     const auto id = take_between(*topic, "<num>", "</num>");
     const auto title = take_between(*topic, "<title>", "</title>");
     if (!id || !title) {
-      return base::fail(ErrorCode::invalid_argument,
-                        "topic " + std::to_string(questions.size() + 1) + ": <num> or <title> is missing");
+      return base::fail(
+          ErrorCode::invalid_argument,
+          "topic " + std::to_string(questions.size() + 1) + ": <num> or <title> is missing");
     }
     Question question;
     question.id = one_line(*id);
@@ -185,21 +191,25 @@ Result<std::vector<Question>> parse_trec(std::string_view topics, std::string_vi
   OPALINE_TRY(auto judged, parse_judgements(judgements));
   std::set<std::string> ids;
   for (const Question& question : questions) ids.insert(question.id);
-  const bool by_place = std::ranges::any_of(judged, [&](const auto& topic) { return !ids.contains(topic.first); });
+  const bool by_place =
+      std::ranges::any_of(judged, [&](const auto& topic) { return !ids.contains(topic.first); });
   for (std::size_t i = 0; i < questions.size(); ++i) {
     const auto found = judged.find(by_place ? std::to_string(i + 1) : questions[i].id);
     if (found != judged.end()) questions[i].relevant = found->second;
   }
   std::erase_if(questions, [](const Question& question) {
-    return std::ranges::none_of(question.relevant, [](const auto& document) { return document.second > 0; });
+    return std::ranges::none_of(question.relevant,
+                                [](const auto& document) { return document.second > 0; });
   });
-  if (questions.empty()) return base::fail(ErrorCode::invalid_argument, "no topic has a relevant document");
+  if (questions.empty())
+    return base::fail(ErrorCode::invalid_argument, "no topic has a relevant document");
   return questions;
 }
 
 Result<std::vector<Question>> read_questions(const std::filesystem::path& file) {
   const auto named = [&](base::Error error) {
-    if (!error.message.contains(file.string())) error.message = file.string() + ": " + error.message;
+    if (!error.message.contains(file.string()))
+      error.message = file.string() + ": " + error.message;
     return base::fail(std::move(error));
   };
   OPALINE_TRY(const std::string text, read_file(file));

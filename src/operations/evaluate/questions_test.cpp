@@ -67,7 +67,8 @@ TEST(ParseTrec, LeavesOutTopicsWithoutRelevantDocuments) {
 
 TEST(ParseTrec, RefusesBrokenFiles) {
   EXPECT_EQ(parse_trec("<xml/>", "1 0 d 1").error().message, "there is no <top>");
-  EXPECT_EQ(parse_trec("<top><num>1</num></top>", "1 0 d 1").error().message, "topic 1: <num> or <title> is missing");
+  EXPECT_EQ(parse_trec("<top><num>1</num></top>", "1 0 d 1").error().message,
+            "topic 1: <num> or <title> is missing");
   EXPECT_EQ(parse_trec(kTopics, "1 0 d1 1\n1 0 d2").error().message,
             "judgements, line 2: expected \"topic 0 document grade\"");
   EXPECT_EQ(parse_trec(kTopics, "").error().message, "no topic has a relevant document");
@@ -77,7 +78,9 @@ class ReadQuestions : public testing::Test {
  protected:
   void SetUp() override { std::filesystem::create_directories(folder_); }
   void TearDown() override { std::filesystem::remove_all(folder_); }
-  void write(const std::string& name, std::string_view text) const { std::ofstream(folder_ / name) << text; }
+  void write(const std::string& name, std::string_view text) const {
+    std::ofstream(folder_ / name) << text;
+  }
 
   std::filesystem::path folder_ =
       std::filesystem::path(testing::TempDir()) /

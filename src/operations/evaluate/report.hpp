@@ -19,17 +19,17 @@ struct StageLatency {
 struct RetrievalOutcome {
   std::string id;
   std::string question;
-  std::size_t place = 0;   ///< Of the first relevant document; 0: not found.
+  std::size_t place = 0;  ///< Of the first relevant document; 0: not found.
 };
 
 /// Averages over the questions that have a relevant document.
 struct RetrievalReport {
-  std::string mode;                ///< As asked; "" = the server's own.
+  std::string mode;  ///< As asked; "" = the server's own.
   std::size_t questions = 0;
   double hit_1 = 0;
   double hit_5 = 0;
   double hit_10 = 0;
-  double passages_hit_5 = 0;       ///< The same among the first 5 passages, as they came.
+  double passages_hit_5 = 0;  ///< The same among the first 5 passages, as they came.
   double reciprocal_rank_10 = 0;
   double ndcg_10 = 0;
   double recall_10 = 0;
@@ -49,11 +49,11 @@ struct AnswerOutcome {
 struct AnswersReport {
   std::size_t answerable = 0;
   std::size_t unanswerable = 0;
-  double contained = 0;            ///< Of the answerable: the answer has the right one in it.
-  double exact = 0;                ///< Of the answerable: the answer is the right one.
-  double answer_words = 0;         ///< Of the answers given, on average.
-  PrecisionRecall refusal;         ///< Declining is right exactly for the unanswerable.
-  std::size_t citations = 0;       ///< With a quote.
+  double contained = 0;                 ///< Of the answerable: the answer has the right one in it.
+  double exact = 0;                     ///< Of the answerable: the answer is the right one.
+  double answer_words = 0;              ///< Of the answers given, on average.
+  PrecisionRecall refusal;              ///< Declining is right exactly for the unanswerable.
+  std::size_t citations = 0;            ///< With a quote.
   std::size_t citations_exact = 0;      ///< The quote is the document's text at its span.
   std::size_t citations_supported = 0;  ///< As the server says.
   std::size_t citations_judged = 0;     ///< Of questions whose documents are judged …

@@ -59,12 +59,9 @@ class FamilyText {
  private:
   [[nodiscard]] std::string_view type() const {
     switch (family_.kind) {
-      case MetricRegistry::Kind::counter:
-        return "counter";
-      case MetricRegistry::Kind::gauge:
-        return "gauge";
-      case MetricRegistry::Kind::histogram:
-        return "histogram";
+      case MetricRegistry::Kind::counter: return "counter";
+      case MetricRegistry::Kind::gauge: return "gauge";
+      case MetricRegistry::Kind::histogram: return "histogram";
     }
     return "untyped";
   }

@@ -23,11 +23,13 @@ class ReadyStream final : public contract::ChatStream {
   contract::ChatReply reply_;
 };
 
-/// A model's stream with citations: sentences are held back until they are checked. Dropping it drops the model's.
+/// A model's stream with citations: sentences are held back until they are checked. Dropping it
+/// drops the model's.
 class CitedStream final : public contract::ChatStream {
  public:
   /// @param reply has the sources and warnings.
-  CitedStream(std::unique_ptr<contract::ChatStream> model, contract::ChatReply reply, const std::string& declined_text)
+  CitedStream(std::unique_ptr<contract::ChatStream> model, contract::ChatReply reply,
+              const std::string& declined_text)
       : model_(std::move(model)), reply_(std::move(reply)), cited_(reply_.sources, declined_text) {}
   base::Task<base::Result<contract::ChatDelta>> next() override;
 
@@ -38,8 +40,8 @@ class CitedStream final : public contract::ChatStream {
   std::optional<contract::ChatReply> ended_;
 };
 
-/// Puts what `cited` found and what the model said about itself (usage, model, finish reason, warnings) into `reply`. Without
-/// the text, which a stream has told already.
+/// Puts what `cited` found and what the model said about itself (usage, model, finish reason,
+/// warnings) into `reply`. Without the text, which a stream has told already.
 void complete(contract::ChatReply& reply, contract::ChatReply model, const CitedText& cited);
 
 }  // namespace opaline::services

@@ -23,20 +23,26 @@ using testing::IsEmpty;
 /// Vectors of words: texts are the closer the more words they share.
 class WordVectors final : public contract::Service {
  public:
-  [[nodiscard]] contract::ServiceKind kind() const override { return contract::ServiceKind::embedding; }
+  [[nodiscard]] contract::ServiceKind kind() const override {
+    return contract::ServiceKind::embedding;
+  }
   base::Task<Result<contract::Reply>> call(contract::Request request, base::Context) override {
     if (error) co_return base::fail(*error);
     contract::EmbeddingReply reply;
-    for (const std::string& text : std::get<contract::EmbeddingRequest>(request).texts) reply.vectors.push_back(vector(text));
+    for (const std::string& text : std::get<contract::EmbeddingRequest>(request).texts)
+      reply.vectors.push_back(vector(text));
     if (one_too_few) reply.vectors.pop_back();
     co_return contract::Reply(std::move(reply));
   }
-  [[nodiscard]] contract::Health health() const override { return {.state = contract::Health::State::starting, .reason = "e"}; }
+  [[nodiscard]] contract::Health health() const override {
+    return {.state = contract::Health::State::starting, .reason = "e"};
+  }
 
   static std::vector<float> vector(std::string_view text) {
     std::vector<float> made(512, 0.0F);
     for (const base::Word& word : base::words(text)) {
-      if (!base::is_stop_word(word.text)) made[std::hash<std::string>()(base::word_stem(word.text)) % made.size()] = 1;
+      if (!base::is_stop_word(word.text))
+        made[std::hash<std::string>()(base::word_stem(word.text)) % made.size()] = 1;
     }
     float square = 0;
     for (const float value : made) square += value * value;
@@ -74,18 +80,22 @@ class ScriptedModel final : public contract::Service {
   base::Task<Result<contract::Reply>> call(contract::Request request, base::Context) override {
     asked.push_back(std::get<ChatRequest>(request));
     if (asked.back().stream) co_return contract::Reply(std::make_unique<ScriptedStream>(text));
-    ChatReply reply{.text = text, .usage = {.prompt_tokens = 9, .completion_tokens = 4}, .model = "tiny"};
+    ChatReply reply{
+        .text = text, .usage = {.prompt_tokens = 9, .completion_tokens = 4}, .model = "tiny"};
     reply.finish_reason = contract::FinishReason::length;
     co_return contract::Reply(std::move(reply));
   }
-  [[nodiscard]] contract::Health health() const override { return {.state = contract::Health::State::failed, .reason = "m"}; }
+  [[nodiscard]] contract::Health health() const override {
+    return {.state = contract::Health::State::failed, .reason = "m"};
+  }
 
   std::string text;
   std::vector<ChatRequest> asked;
 };
 
 const std::string kDocument =
-    "Welcome. RADIUS port\nThe default RADIUS port is 1812. It may be changed by radiusports. Passwords travel in clear text.";
+    "Welcome. RADIUS port\nThe default RADIUS port is 1812. It may be changed by radiusports. "
+    "Passwords travel in clear text.";
 
 class AnsweringServiceTest : public testing::Test {
  protected:
@@ -122,7 +132,8 @@ class AnsweringServiceTest : public testing::Test {
     EXPECT_TRUE(reply.has_value());
     return std::move(*reply);
   }
-  static base::Task<> run(AnsweringService& service, contract::Request request, std::optional<Result<contract::Reply>>& out) {
+  static base::Task<> run(AnsweringService& service, contract::Request request,
+                          std::optional<Result<contract::Reply>>& out) {
     out.emplace(co_await service.call(std::move(request), {}));
   }
 
@@ -154,7 +165,9 @@ class AnsweringServiceTest : public testing::Test {
     EXPECT_TRUE(reply) << reply.error().message;
     Told told;
     base::EventLoop loop(1);
-    boost::asio::co_spawn(loop, listen(*std::get<std::unique_ptr<contract::ChatStream>>(*reply), told), boost::asio::detached);
+    boost::asio::co_spawn(loop,
+                          listen(*std::get<std::unique_ptr<contract::ChatStream>>(*reply), told),
+                          boost::asio::detached);
     loop.run_for(std::chrono::seconds(5));
     EXPECT_TRUE(told.end.has_value());
     return told;
@@ -163,8 +176,10 @@ class AnsweringServiceTest : public testing::Test {
   static void expect_true_spans(const ChatReply& reply, std::string_view text) {
     for (const contract::Citation& citation : reply.citations) {
       ASSERT_LE(citation.answer_span.end, text.size());
-      const std::string_view document = citation.source == 1 ? std::string_view(kDocument) : "Cheese is made of milk.";
-      EXPECT_EQ(document.substr(citation.source_span.begin, citation.source_span.end - citation.source_span.begin),
+      const std::string_view document =
+          citation.source == 1 ? std::string_view(kDocument) : "Cheese is made of milk.";
+      EXPECT_EQ(document.substr(citation.source_span.begin,
+                                citation.source_span.end - citation.source_span.begin),
                 citation.quote);
     }
   }
@@ -228,7 +243,8 @@ TEST_F(AnsweringServiceTest, GenerateChecksTheModelsSentences) {
   EXPECT_EQ(reply.model, "tiny");
   EXPECT_EQ(reply.finish_reason, contract::FinishReason::length);
   ASSERT_EQ(model_.asked.size(), 1U);
-  EXPECT_THAT(model_.asked.front().prompt.value(), HasSubstr("[1] Authentication > RADIUS: RADIUS port The default"));
+  EXPECT_THAT(model_.asked.front().prompt.value(),
+              HasSubstr("[1] Authentication > RADIUS: RADIUS port The default"));
   EXPECT_FALSE(model_.asked.front().grounding);
 }
 
@@ -275,16 +291,19 @@ TEST_F(AnsweringServiceTest, WithoutVectorsJudgesByWordsAndSaysSo) {
   EXPECT_EQ(reply.warnings.front(), "judged by words alone: it is starting");
   embedding_.error.reset();
   embedding_.one_too_few = true;
-  EXPECT_THAT(answer(Mode::extract, question("default RADIUS port")).warnings.front(), HasSubstr("another number"));
+  EXPECT_THAT(answer(Mode::extract, question("default RADIUS port")).warnings.front(),
+              HasSubstr("another number"));
 }
 
 TEST_F(AnsweringServiceTest, ACancelledQuestionIsNotAnswered) {
   embedding_.error = base::Error{ErrorCode::cancelled, "the caller left", ""};
-  EXPECT_EQ(call(*make(Mode::extract), question("default RADIUS port")).error().code, ErrorCode::cancelled);
+  EXPECT_EQ(call(*make(Mode::extract), question("default RADIUS port")).error().code,
+            ErrorCode::cancelled);
 }
 
 TEST_F(AnsweringServiceTest, RefusesOtherRequests) {
-  EXPECT_EQ(call(*make(Mode::extract), contract::EmbeddingRequest{}).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(call(*make(Mode::extract), contract::EmbeddingRequest{}).error().code,
+            ErrorCode::invalid_argument);
 }
 
 TEST_F(AnsweringServiceTest, IsAsHealthyAsWhatItNeeds) {

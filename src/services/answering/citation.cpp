@@ -15,7 +15,8 @@ struct Marked {
 
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-/// Bytes of the mark "[12]" at the start of `text`, 0 when there is none. @param number receives 12.
+/// Bytes of the mark "[12]" at the start of `text`, 0 when there is none. @param number
+/// receives 12.
 std::size_t mark(std::string_view text, int* number) {
   if (!text.starts_with('[')) return 0;
   const auto [end, error] = std::from_chars(text.data() + 1, text.data() + text.size(), *number);
@@ -34,7 +35,8 @@ Marked without_marks(std::string_view raw) {
     }
     at += size;
     while (!marked.text.empty() && marked.text.back() == ' ') marked.text.pop_back();
-    if (std::ranges::find(marked.sources, number) == marked.sources.end()) marked.sources.push_back(number);
+    if (std::ranges::find(marked.sources, number) == marked.sources.end())
+      marked.sources.push_back(number);
   }
   return marked;
 }
@@ -50,7 +52,8 @@ std::size_t marked_sentence_end(std::string_view text) {
     if (text[next] != '[') return end;
     int number = 0;
     const std::size_t size = mark(text.substr(next), &number);
-    if (size == 0) return text.find(']', next) == std::string_view::npos && text.size() - next < 6 ? 0 : end;
+    if (size == 0)
+      return text.find(']', next) == std::string_view::npos && text.size() - next < 6 ? 0 : end;
     end = next + size;
   }
 }
@@ -92,21 +95,25 @@ std::string CitedText::take_sentence(std::string_view raw) {
   const std::size_t begin = text_.size() + shown.size();
   shown += marked.text;
 
-  std::erase_if(marked.sources, [&](int n) { return n < 1 || static_cast<std::size_t>(n) > sources_.size(); });
+  std::erase_if(marked.sources,
+                [&](int n) { return n < 1 || static_cast<std::size_t>(n) > sources_.size(); });
   std::vector<contract::Citation> found;
   for (const int number : marked.sources) {
     const auto index = static_cast<std::size_t>(number) - 1;
     const auto support = check_.find(marked.text, index);
-    if (support && support->sufficient) found.push_back(cite(number, sources_[index], support->range));
+    if (support && support->sufficient)
+      found.push_back(cite(number, sources_[index], support->range));
   }
   if (found.empty()) {
     const auto support = check_.find(marked.text);
     if (support && support->sufficient) {
-      found.push_back(cite(static_cast<int>(support->source) + 1, sources_[support->source], support->range));
+      found.push_back(
+          cite(static_cast<int>(support->source) + 1, sources_[support->source], support->range));
     } else if (support && marked.text != declined_text_) {
       if (marked.sources.empty()) marked.sources.push_back(static_cast<int>(support->source) + 1);
       for (const int number : marked.sources) {
-        contract::Citation citation = cite(number, sources_[static_cast<std::size_t>(number) - 1], {});
+        contract::Citation citation =
+            cite(number, sources_[static_cast<std::size_t>(number) - 1], {});
         citation.supported = false;
         found.push_back(std::move(citation));
       }

@@ -10,14 +10,17 @@
 
 namespace opaline::services {
 
-/// The citation of `range` in the text of `hit`, as source number `source`. Its quote is the document's text at its span.
+/// The citation of `range` in the text of `hit`, as source number `source`. Its quote is the
+/// document's text at its span.
 [[nodiscard]] contract::Citation cite(int source, const contract::Hit& hit, Range range);
 
-/// Turns a model's raw text into an answer with checked citations, sentence by sentence, as it arrives.
+/// Turns a model's raw text into an answer with checked citations, sentence by sentence, as it
+/// arrives.
 ///
-/// Each sentence is checked against the sources its marks ("[2]") name; marks of sources that do not exist are dropped. A
-/// sentence without a mark, or whose sources do not say it, gets the mark of the source that does. One that no source
-/// supports keeps its marks and is recorded with supported = false. No I/O.
+/// Each sentence is checked against the sources its marks ("[2]") name; marks of sources that do
+/// not exist are dropped. A sentence without a mark, or whose sources do not say it, gets the mark
+/// of the source that does. One that no source supports keeps its marks and is recorded with
+/// supported = false. No I/O.
 class CitedText {
  public:
   /// @param sources must outlive it.

@@ -26,12 +26,15 @@ class CitedTextTest : public testing::Test {
   std::string told(std::string_view raw, std::size_t step = 1) {
     cited_.emplace(sources_, kDeclined);
     std::string shown;
-    for (std::size_t at = 0; at < raw.size(); at += step) shown += cited_->feed(raw.substr(at, step));
+    for (std::size_t at = 0; at < raw.size(); at += step)
+      shown += cited_->feed(raw.substr(at, step));
     shown += cited_->finish();
     EXPECT_EQ(shown, cited_->text());
     return shown;
   }
-  [[nodiscard]] const std::vector<contract::Citation>& citations() const { return cited_->citations(); }
+  [[nodiscard]] const std::vector<contract::Citation>& citations() const {
+    return cited_->citations();
+  }
 
   std::vector<contract::Hit> sources_;
   std::optional<CitedText> cited_;
@@ -96,17 +99,20 @@ TEST_F(CitedTextTest, SpansAreTrueForAnyText) {
   std::string document(100, '.');
   document += sources_[0].text;
   std::mt19937 random(11);
-  const std::vector<std::string> words = {"The", "default", "port",  "is",   "1812", ".", " ",
-                                          "[1]", "[2]",     "[9]",   "\n",  "index", "32"};
+  const std::vector<std::string> words = {"The", "default", "port", "is", "1812",  ".", " ",
+                                          "[1]", "[2]",     "[9]",  "\n", "index", "32"};
   for (int round = 0; round < 3000; ++round) {
     std::string raw;
-    for (int i = 0; i < 25; ++i) raw += words[random() % words.size()] + (random() % 2 == 0 ? " " : "");
+    for (int i = 0; i < 25; ++i)
+      raw += words[random() % words.size()] + (random() % 2 == 0 ? " " : "");
     const std::string text = told(raw, 1 + random() % 9);
     for (const contract::Citation& citation : citations()) {
       ASSERT_LE(citation.answer_span.begin, citation.answer_span.end) << raw;
       ASSERT_LE(citation.answer_span.end, text.size()) << raw;
       const std::string& source = citation.source == 1 ? document : sources_[1].text;
-      ASSERT_EQ(source.substr(citation.source_span.begin, citation.source_span.end - citation.source_span.begin), citation.quote)
+      ASSERT_EQ(source.substr(citation.source_span.begin,
+                              citation.source_span.end - citation.source_span.begin),
+                citation.quote)
           << raw;
     }
   }

@@ -9,31 +9,35 @@
 namespace opaline::services {
 namespace {
 
-// Found on questions about a manual of 1 170 pages (docs/evaluation.md); results change little for ± 30 % of any of them.
+// Found on questions about a manual of 1 170 pages (docs/evaluation.md); results change little for
+// ± 30 % of any of them.
 constexpr double kCoverageWeight = 0.5;
-constexpr double kPlaceWeight = 0.05;      // Of each source before it.
-constexpr double kFragmentPenalty = 0.2;   // Fewer words than a sentence has.
+constexpr double kPlaceWeight = 0.05;     // Of each source before it.
+constexpr double kFragmentPenalty = 0.2;  // Fewer words than a sentence has.
 constexpr double kQuantityBonus = 0.1;
 constexpr double kPropertyBonus = 0.1;
-constexpr double kNoveltyBonus = 0.1;      // Of words that the question does not have: an answer says something new.
+constexpr double kNoveltyBonus =
+    0.1;  // Of words that the question does not have: an answer says something new.
 constexpr double kNoveltyWords = 6;
 constexpr std::size_t kFragmentWords = 4;
 
-constexpr auto kMeasures = std::to_array<std::string_view>({"many", "much", "long", "large", "big", "often", "far", "fast",
-                                                            "old", "strongly"});
+constexpr auto kMeasures = std::to_array<std::string_view>(
+    {"many", "much", "long", "large", "big", "often", "far", "fast", "old", "strongly"});
 constexpr auto kQuantities = std::to_array<std::string_view>(
-    {"maximum", "max", "minimum", "min", "size", "range", "limit", "port", "number", "share", "percentage", "code",
-     "timeout", "interval", "threshold", "fewer"});
+    {"maximum", "max", "minimum", "min", "size", "range", "limit", "port", "number", "share",
+     "percentage", "code", "timeout", "interval", "threshold", "fewer"});
 constexpr auto kProperties = std::to_array<std::string_view>({"default", "maximum", "minimum"});
-constexpr auto kNumberWords = std::to_array<std::string_view>(
-    {"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve", "hundred", "thousand"});
+constexpr auto kNumberWords =
+    std::to_array<std::string_view>({"zero", "one", "two", "three", "four", "five", "six", "seven",
+                                     "eight", "nine", "ten", "twelve", "hundred", "thousand"});
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 
 std::string lower(std::string_view word) {
   std::string folded(word);
-  std::ranges::transform(folded, folded.begin(), [](char c) { return is_upper(c) ? static_cast<char>(c + 32) : c; });
+  std::ranges::transform(folded, folded.begin(),
+                         [](char c) { return is_upper(c) ? static_cast<char>(c + 32) : c; });
   return folded;
 }
 
@@ -60,7 +64,8 @@ void add(StemSet& set, const StemSet& more) { set.insert(more.begin(), more.end(
 
 bool is_name(std::string_view word, bool at_start) {
   if (word.contains('_') || std::ranges::any_of(word, is_digit)) return true;
-  const std::string_view inner = at_start ? word.substr(std::min<std::size_t>(1, word.size())) : word;
+  const std::string_view inner =
+      at_start ? word.substr(std::min<std::size_t>(1, word.size())) : word;
   const bool shouted = at_start && std::ranges::all_of(word, is_upper);
   return !shouted && std::ranges::any_of(inner, is_upper);
 }
@@ -95,7 +100,8 @@ QuestionProfile QuestionProfile::of(std::string_view question) {
       add_once(profile.stems);
       if (is_name(word.text, at_start)) add_once(profile.names);
     }
-    if ((previous == "how" && one_of(folded, kMeasures)) || one_of(folded, kQuantities)) profile.wants_quantity = true;
+    if ((previous == "how" && one_of(folded, kMeasures)) || one_of(folded, kQuantities))
+      profile.wants_quantity = true;
     if (one_of(folded, kProperties)) add_once(profile.properties);
     previous = folded;
     const std::string_view after = question.substr(word.end());
@@ -105,7 +111,8 @@ QuestionProfile QuestionProfile::of(std::string_view question) {
   return profile;
 }
 
-WordWeights::WordWeights(std::span<const StemSet> sentences) : total_(static_cast<double>(sentences.size())) {
+WordWeights::WordWeights(std::span<const StemSet> sentences)
+    : total_(static_cast<double>(sentences.size())) {
   for (const StemSet& sentence : sentences) {
     for (const std::string& stem : sentence) ++counts_[stem];
   }
@@ -148,12 +155,16 @@ EvidenceBoard::EvidenceBoard(std::string_view question, std::span<const contract
       add(context, with_label);
       add(context, stems(sentence.paragraph.of(hit.text)));
       const auto spelled = base::words(text);
-      Features features{.words = spelled.size(), .has_quantity = has_quantity(spelled), .row = text.contains(" | ")};
-      const auto fresh = std::ranges::count_if(words, [&](const auto& stem) { return !asked.contains(stem); });
+      Features features{.words = spelled.size(),
+                        .has_quantity = has_quantity(spelled),
+                        .row = text.contains(" | ")};
+      const auto fresh =
+          std::ranges::count_if(words, [&](const auto& stem) { return !asked.contains(stem); });
       features.novelty = std::min(1.0, static_cast<double>(fresh) / kNoveltyWords);
-      features.has_property =
-          std::ranges::any_of(profile_.properties, [&](const auto& stem) { return words.contains(stem); });
-      evidence_.push_back({.source = source, .sentence = sentence, .context = head + ": " + std::string(text)});
+      features.has_property = std::ranges::any_of(
+          profile_.properties, [&](const auto& stem) { return words.contains(stem); });
+      evidence_.push_back(
+          {.source = source, .sentence = sentence, .context = head + ": " + std::string(text)});
       features_.push_back(features);
       own.push_back(std::move(with_label));
       contexts.push_back(std::move(context));
@@ -169,8 +180,8 @@ void EvidenceBoard::score() {
   for (std::size_t i = 0; i < evidence_.size(); ++i) {
     Evidence& one = evidence_[i];
     const Features& features = features_[i];
-    one.score = one.cosine + kCoverageWeight * one.coverage - kPlaceWeight * static_cast<double>(one.source) +
-                kNoveltyBonus * features.novelty;
+    one.score = one.cosine + kCoverageWeight * one.coverage -
+                kPlaceWeight * static_cast<double>(one.source) + kNoveltyBonus * features.novelty;
     if (features.words < kFragmentWords && !features.row) one.score -= kFragmentPenalty;
     if (profile_.wants_quantity && features.has_quantity) one.score += kQuantityBonus;
     if (features.has_property) one.score += kPropertyBonus;
@@ -184,11 +195,13 @@ double EvidenceBoard::strength() const {
   return (2 * std::clamp(cosine, 0.0, 1.0) + weights_.coverage(profile_.stems, all_stems_)) / 3;
 }
 
-std::vector<std::size_t> EvidenceBoard::best(std::size_t count, std::span<const contract::Hit> sources) const {
+std::vector<std::size_t> EvidenceBoard::best(std::size_t count,
+                                             std::span<const contract::Hit> sources) const {
   std::vector<std::size_t> order(evidence_.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::ranges::sort(order, [&](std::size_t a, std::size_t b) {
-    return evidence_[a].score != evidence_[b].score ? evidence_[a].score > evidence_[b].score : a < b;
+    return evidence_[a].score != evidence_[b].score ? evidence_[a].score > evidence_[b].score
+                                                    : a < b;
   });
   std::vector<std::size_t> picked;
   std::unordered_set<std::string_view> seen;

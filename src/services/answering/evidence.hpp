@@ -25,7 +25,8 @@ struct QuestionProfile {
   [[nodiscard]] static QuestionProfile of(std::string_view question);
 };
 
-/// How telling each word is among the sentences of some passages: the rarer, the heavier; unknown ones weigh most.
+/// How telling each word is among the sentences of some passages: the rarer, the heavier; unknown
+/// ones weigh most.
 class WordWeights {
  public:
   explicit WordWeights(std::span<const StemSet> sentences);
@@ -40,11 +41,13 @@ class WordWeights {
 
 /// A sentence of a source, and how well it answers.
 struct Evidence {
-  std::size_t source = 0;     ///< Index into the sources.
+  std::size_t source = 0;  ///< Index into the sources.
   Sentence sentence;
-  std::string context;        ///< The heading it stands under and the sentence: what is compared with the question.
-  double cosine = 0;          ///< Of context and question; set by the caller before score().
-  double coverage = 0;        ///< Of the question's words, by the sentence with its heading, term and paragraph so far.
+  std::string context;  ///< The heading it stands under and the sentence: what is compared with the
+                        ///< question.
+  double cosine = 0;    ///< Of context and question; set by the caller before score().
+  double coverage =
+      0;  ///< Of the question's words, by the sentence with its heading, term and paragraph so far.
   double score = 0;
 };
 
@@ -59,13 +62,17 @@ class EvidenceBoard {
   [[nodiscard]] const QuestionProfile& profile() const { return profile_; }
   [[nodiscard]] const WordWeights& weights() const { return weights_; }
 
-  /// Sets each sentence's score from its cosine, coverage, place and whether it has what is asked for.
+  /// Sets each sentence's score from its cosine, coverage, place and whether it has what is asked
+  /// for.
   void score();
-  /// How well the sources speak about the question at all, 0 … 1: the best cosine and the share of the question's words that
-  /// they have. A name of the question that none of them has makes it 0. Call after score().
+  /// How well the sources speak about the question at all, 0 … 1: the best cosine and the share of
+  /// the question's words that they have. A name of the question that none of them has makes it 0.
+  /// Call after score().
   [[nodiscard]] double strength() const;
-  /// Indexes of the `count` best sentences (texts that were picked already left out), in the order of sources and text.
-  [[nodiscard]] std::vector<std::size_t> best(std::size_t count, std::span<const contract::Hit> sources) const;
+  /// Indexes of the `count` best sentences (texts that were picked already left out), in the order
+  /// of sources and text.
+  [[nodiscard]] std::vector<std::size_t> best(std::size_t count,
+                                              std::span<const contract::Hit> sources) const;
 
  private:
   struct Features {
@@ -85,7 +92,8 @@ class EvidenceBoard {
 
 /// The stems of all words of `text`.
 [[nodiscard]] StemSet stems(std::string_view text);
-/// Whether `word` is a thing's own name: it has a digit, '_', or a capital that no sentence start explains.
+/// Whether `word` is a thing's own name: it has a digit, '_', or a capital that no sentence start
+/// explains.
 [[nodiscard]] bool is_name(std::string_view word, bool at_start);
 
 }  // namespace opaline::services

@@ -50,7 +50,8 @@ TEST(WordWeights, RarerIsHeavier) {
   EXPECT_LT(weights.weight("a"), weights.weight("b"));
   EXPECT_LT(weights.weight("b"), weights.weight("unknown"));
   const std::vector<std::string> wanted{"b", "unknown"};
-  EXPECT_DOUBLE_EQ(weights.coverage(wanted, {"b"}), weights.weight("b") / (weights.weight("b") + weights.weight("unknown")));
+  EXPECT_DOUBLE_EQ(weights.coverage(wanted, {"b"}),
+                   weights.weight("b") / (weights.weight("b") + weights.weight("unknown")));
   EXPECT_DOUBLE_EQ(weights.coverage({}, {}), 1);
 }
 
@@ -74,7 +75,8 @@ TEST(EvidenceBoard, PrefersWhatIsAskedForWhenAllElseIsEqual) {
 }
 
 TEST(EvidenceBoard, PicksEachTextOnceInOrder) {
-  const std::vector<contract::Hit> sources{hit("Alpha beta gamma delta. One two three four."), hit("Alpha beta gamma delta.")};
+  const std::vector<contract::Hit> sources{hit("Alpha beta gamma delta. One two three four."),
+                                           hit("Alpha beta gamma delta.")};
   EvidenceBoard board("beta?", sources);
   for (Evidence& one : board.evidence()) one.cosine = 0.5;
   board.score();

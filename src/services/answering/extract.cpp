@@ -9,7 +9,9 @@
 namespace opaline::services {
 namespace {
 
-bool only_space(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
+bool only_space(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
 
 /// Writes an answer quote by quote and notes where each citation stands in it.
 class AnswerWriter {
@@ -33,7 +35,8 @@ class AnswerWriter {
         !label.empty() && only_space(hit.text.substr(label.end, sentence.begin - label.end));
     add(cite(number, hit, adjacent ? Range{label.begin, sentence.end} : sentence),
         {.begin = adjacent || label.empty() ? begin : after_label, .end = reply_.text.size()});
-    if (!label.empty() && !adjacent) add(cite(number, hit, label), {.begin = begin, .end = after_label});
+    if (!label.empty() && !adjacent)
+      add(cite(number, hit, label), {.begin = begin, .end = after_label});
     pieces_.push_back(std::move(piece));
   }
   std::vector<std::string> take() && { return std::move(pieces_); }
@@ -50,7 +53,8 @@ class AnswerWriter {
 
 }  // namespace
 
-std::vector<std::string> extract_answer(const EvidenceBoard& board, std::size_t count, contract::ChatReply& reply) {
+std::vector<std::string> extract_answer(const EvidenceBoard& board, std::size_t count,
+                                        contract::ChatReply& reply) {
   AnswerWriter writer(reply);
   std::vector<std::pair<std::size_t, Range>> said;
   for (const std::size_t i : board.best(count, reply.sources)) {

@@ -20,10 +20,12 @@ struct PromptSettings {
   std::string declined_text;
 };
 
-/// The request to send to a language model so that it answers request.grounding->question from `sources` and cites them as
-/// [1], [2] …. The caller's sampling parameters and, with PromptStyle::messages, its conversation are kept. A chat_template in
-/// the request replaces our wording: {context} becomes the sources and {question} the question.
-[[nodiscard]] contract::ChatRequest make_prompt(contract::ChatRequest request, std::span<const contract::Hit> sources,
+/// The request to send to a language model so that it answers request.grounding->question from
+/// `sources` and cites them as [1], [2] …. The caller's sampling parameters and, with
+/// PromptStyle::messages, its conversation are kept. A chat_template in the request replaces our
+/// wording: {context} becomes the sources and {question} the question.
+[[nodiscard]] contract::ChatRequest make_prompt(contract::ChatRequest request,
+                                                std::span<const contract::Hit> sources,
                                                 const PromptSettings& settings);
 
 }  // namespace opaline::services

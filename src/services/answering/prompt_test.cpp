@@ -35,8 +35,10 @@ contract::ChatRequest request() {
 TEST(Prompt, GivesABaseModelExamplesToContinue) {
   const auto made = make_prompt(request(), sources(), kExamples);
   ASSERT_TRUE(made.prompt);
-  EXPECT_THAT(*made.prompt, EndsWith("Sources:\n[1] RADIUS > Port: The port is 1812.\n[2] Limits: At most 32 columns.\n"
-                                     "Question: port?\nAnswer:"));
+  EXPECT_THAT(
+      *made.prompt,
+      EndsWith("Sources:\n[1] RADIUS > Port: The port is 1812.\n[2] Limits: At most 32 columns.\n"
+               "Question: port?\nAnswer:"));
   EXPECT_THAT(*made.prompt, HasSubstr("Answer: No idea.\n"));
   EXPECT_EQ(made.sampling.temperature, 0);
   EXPECT_EQ(made.sampling.stop, std::vector<std::string>{"\n"});

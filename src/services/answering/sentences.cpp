@@ -13,8 +13,9 @@ constexpr std::size_t kLabelWords = 12;
 // A shorter line was not wrapped: it ends where its writer ended it.
 constexpr std::size_t kWrappedLineBytes = 50;
 
-constexpr std::array<std::string_view, 16> kAbbreviations = {"e.g", "i.e", "etc", "vs",  "cf",  "mr",  "mrs", "dr",
-                                                             "st",  "no",  "fig", "sec", "vol", "al",  "approx", "resp"};
+constexpr std::array<std::string_view, 16> kAbbreviations = {
+    "e.g", "i.e", "etc", "vs",  "cf",  "mr", "mrs",    "dr",
+    "st",  "no",  "fig", "sec", "vol", "al", "approx", "resp"};
 
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
@@ -29,9 +30,12 @@ Range trimmed(std::string_view text, Range range) {
 bool abbreviated(std::string_view before) {
   const std::size_t start = before.find_last_of(" \n\t(");
   std::string_view word = start == std::string_view::npos ? before : before.substr(start + 1);
-  if (word.size() == 1 && is_alnum(word.front()) && !(word.front() >= '0' && word.front() <= '9')) return true;
+  if (word.size() == 1 && is_alnum(word.front()) && !(word.front() >= '0' && word.front() <= '9'))
+    return true;
   std::string lower(word);
-  std::ranges::transform(lower, lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::ranges::transform(lower, lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  });
   return std::ranges::find(kAbbreviations, std::string_view(lower)) != kAbbreviations.end();
 }
 
@@ -40,9 +44,12 @@ std::size_t after_closers(std::string_view text, std::size_t at) {
   std::size_t end = at + 1;
   for (;;) {
     const std::string_view rest = text.substr(end);
-    if (rest.starts_with("\u201d") || rest.starts_with("\u2019")) end += 3;
-    else if (rest.starts_with('"') || rest.starts_with('\'') || rest.starts_with(')')) end += 1;
-    else return end;
+    if (rest.starts_with("\u201d") || rest.starts_with("\u2019"))
+      end += 3;
+    else if (rest.starts_with('"') || rest.starts_with('\'') || rest.starts_with(')'))
+      end += 1;
+    else
+      return end;
   }
 }
 
@@ -59,18 +66,22 @@ std::optional<std::size_t> end_at(std::string_view text, std::size_t at) {
 }
 
 bool is_row(std::string_view line) { return line.contains(" | "); }
-bool is_item(std::string_view line) { return line.starts_with("- ") || line.starts_with("* ") || line.starts_with("\u2022"); }
+bool is_item(std::string_view line) {
+  return line.starts_with("- ") || line.starts_with("* ") || line.starts_with("\u2022");
+}
 
 bool is_label(std::string_view block) {
   if (is_row(block) || is_item(block) || block.contains('\n')) return false;
-  if (block.ends_with('.') || block.ends_with('!') || block.ends_with('?') || block.ends_with(';')) return false;
+  if (block.ends_with('.') || block.ends_with('!') || block.ends_with('?') || block.ends_with(';'))
+    return false;
   const std::size_t count = base::words(block).size();
   return count > 0 && count <= kLabelWords;
 }
 
 /// Whether the line that ends at the break goes on in the next one.
 bool wraps(std::string_view line, std::string_view next) {
-  if (line.size() < kWrappedLineBytes || is_row(line) || is_row(next) || is_item(next)) return false;
+  if (line.size() < kWrappedLineBytes || is_row(line) || is_row(next) || is_item(next))
+    return false;
   return !next.empty() && !is_space(next.front()) && !line.ends_with(':');
 }
 
@@ -109,7 +120,8 @@ std::vector<Sentence> sentences(std::string_view passage) {
       const auto end = at + 1 == text.size() ? text.size() : end_at(text, at);
       if (!end || *end < begin) continue;
       const Range range = trimmed(passage, {block.begin + begin, block.begin + *end});
-      if (!range.empty()) found.push_back({.range = range, .label = label, .paragraph = {block.begin, range.end}});
+      if (!range.empty())
+        found.push_back({.range = range, .label = label, .paragraph = {block.begin, range.end}});
       begin = *end;
     }
     if (found.size() == before + 1 && is_label(text)) label = block;
@@ -121,7 +133,8 @@ std::size_t sentence_end(std::string_view text) {
   for (std::size_t at = 0; at < text.size(); ++at) {
     if (text[at] == '\n' && at > 0) return at;
     const auto end = end_at(text, at);
-    if (end && *end < text.size() && text.find_first_not_of(" \t", *end) != std::string_view::npos) return *end;
+    if (end && *end < text.size() && text.find_first_not_of(" \t", *end) != std::string_view::npos)
+      return *end;
   }
   return 0;
 }

@@ -31,7 +31,8 @@ Claim claim_of(std::string_view sentence) {
 WordWeights weights_of(std::span<const contract::Hit> sources) {
   std::vector<StemSet> all;
   for (const contract::Hit& hit : sources) {
-    for (const Sentence& sentence : sentences(hit.text)) all.push_back(stems(sentence.range.of(hit.text)));
+    for (const Sentence& sentence : sentences(hit.text))
+      all.push_back(stems(sentence.range.of(hit.text)));
   }
   return WordWeights(all);
 }
@@ -57,20 +58,25 @@ SupportCheck::SupportCheck(std::span<const contract::Hit> sources) : weights_(we
   }
 }
 
-std::optional<Support> SupportCheck::find(std::string_view sentence, std::optional<std::size_t> only) const {
+std::optional<Support> SupportCheck::find(std::string_view sentence,
+                                          std::optional<std::size_t> only) const {
   const Claim claim = claim_of(sentence);
   if (claim.stems.empty()) return std::nullopt;
   std::optional<Support> best;
   for (const Window& window : windows_) {
     if (only && window.source != *only) continue;
-    Support found{.source = window.source, .range = window.range, .containment = weights_.coverage(claim.stems, window.words)};
+    Support found{.source = window.source,
+                  .range = window.range,
+                  .containment = weights_.coverage(claim.stems, window.words)};
     const StemSet& heading = headings_[window.source];
-    found.sufficient = found.containment >= kSufficient && std::ranges::all_of(claim.names, [&](const auto& name) {
-      return window.words.contains(name) || heading.contains(name);
-    });
+    found.sufficient =
+        found.containment >= kSufficient && std::ranges::all_of(claim.names, [&](const auto& name) {
+          return window.words.contains(name) || heading.contains(name);
+        });
     // Of equal ones the shortest quote.
     const auto rank = [](const Support& s) {
-      return std::tuple(s.sufficient, s.containment, -static_cast<double>(s.range.end - s.range.begin));
+      return std::tuple(s.sufficient, s.containment,
+                        -static_cast<double>(s.range.end - s.range.begin));
     };
     if (!best || rank(found) > rank(*best)) best = found;
   }

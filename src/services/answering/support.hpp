@@ -13,19 +13,22 @@ namespace opaline::services {
 
 /// Where a source says what a sentence of an answer says.
 struct Support {
-  std::size_t source = 0;  ///< Index into the sources.
-  Range range;             ///< Of its text: one sentence or two neighbours.
-  double containment = 0;  ///< Share (0 … 1) of the sentence's words, weighed, that stand there.
-  bool sufficient = false; ///< Enough of them, and every number and name.
+  std::size_t source = 0;   ///< Index into the sources.
+  Range range;              ///< Of its text: one sentence or two neighbours.
+  double containment = 0;   ///< Share (0 … 1) of the sentence's words, weighed, that stand there.
+  bool sufficient = false;  ///< Enough of them, and every number and name.
 };
 
-/// Checks sentences of an answer against its sources, by words: no model. Copies what it needs of the sources.
+/// Checks sentences of an answer against its sources, by words: no model. Copies what it needs of
+/// the sources.
 class SupportCheck {
  public:
   explicit SupportCheck(std::span<const contract::Hit> sources);
 
-  /// The best support by source `only`, or by any without it; nothing when `sentence` says nothing or there is no text.
-  [[nodiscard]] std::optional<Support> find(std::string_view sentence, std::optional<std::size_t> only = {}) const;
+  /// The best support by source `only`, or by any without it; nothing when `sentence` says nothing
+  /// or there is no text.
+  [[nodiscard]] std::optional<Support> find(std::string_view sentence,
+                                            std::optional<std::size_t> only = {}) const;
 
  private:
   struct Window {
@@ -35,7 +38,8 @@ class SupportCheck {
   };
 
   std::vector<Window> windows_;
-  std::vector<StemSet> headings_;  // Of each source: what its sentences are about without saying it.
+  std::vector<StemSet>
+      headings_;  // Of each source: what its sentences are about without saying it.
   WordWeights weights_;
 };
 

@@ -24,7 +24,8 @@ TEST(SupportCheck, FindsTheSentenceThatSaysIt) {
 
 TEST(SupportCheck, FindsWhatTwoNeighboursSayTogether) {
   const auto hits = sources();
-  const auto support = SupportCheck(hits).find("An index of 32 columns locks the table while building.");
+  const auto support =
+      SupportCheck(hits).find("An index of 32 columns locks the table while building.");
   ASSERT_TRUE(support);
   EXPECT_TRUE(support->sufficient);
   EXPECT_EQ(support->range.of(hits[1].text), hits[1].text);

@@ -1,7 +1,9 @@
 // Three steps.
-//   1. Scopes: a tree of headings, terms, list items with something under them, and table headers; each block lies in one.
-//   2. Units: the smallest pieces, a block each, or parts of a block that is too large. A scope that fits the target becomes
-//      one item; otherwise its own units and its inner scopes are looked at one by one.
+//   1. Scopes: a tree of headings, terms, list items with something under them, and table
+//      headers; each block lies in one.
+//   2. Units: the smallest pieces, a block each, or parts of a block that is too large. A scope
+//      that fits the target becomes one item; otherwise its own units and its inner scopes are
+//      looked at one by one.
 //   3. Packing: items join from left to right while they fit and belong together.
 #include "services/dataprep/chunker.hpp"
 
@@ -44,16 +46,17 @@ struct Item {
   std::size_t first = 0;
   std::size_t end = 0;
   std::size_t tokens = 0;
-  std::size_t scope = 0;    ///< The scope it stands in.
-  bool whole = false;       ///< It is a whole scope, or a block directly under its heading …
-  bool announces = false;   ///< Heading, term, header or lead-in: belongs to what follows.
-  bool ends = false;        ///< The last of its scope's own.
-  bool opens = false;       ///< The announcement of a scope that is too large to be one item.
+  std::size_t scope = 0;   ///< The scope it stands in.
+  bool whole = false;      ///< It is a whole scope, or a block directly under its heading …
+  bool announces = false;  ///< Heading, term, header or lead-in: belongs to what follows.
+  bool ends = false;       ///< The last of its scope's own.
+  bool opens = false;      ///< The announcement of a scope that is too large to be one item.
 };
 
 class Chunker {
  public:
-  Chunker(const ParsedDocument& document, const ChunkParameters& parameters, const TokenCounter& count)
+  Chunker(const ParsedDocument& document, const ChunkParameters& parameters,
+          const TokenCounter& count)
       : document_(document), text_(document.text), parameters_(parameters), count_(count) {}
 
   std::vector<Chunk> run() {
@@ -89,7 +92,8 @@ class Chunker {
       }
       scope_of_block_.push_back(current);
     }
-    for (; current != 0; current = scopes_[current].parent) scopes_[current].end_block = document_.blocks.size();
+    for (; current != 0; current = scopes_[current].parent)
+      scopes_[current].end_block = document_.blocks.size();
     scopes_[0].end_block = document_.blocks.size();
     for (std::size_t i = 0; i < scopes_.size(); ++i) {
       scopes_[i].path = title_path(i);
@@ -117,9 +121,11 @@ class Chunker {
 
   static bool ends_before(const Scope& scope, const Block& block, std::size_t index) {
     switch (scope.kind) {
-      case BlockKind::heading: return block.kind == BlockKind::heading && block.level <= scope.level;
+      case BlockKind::heading:
+        return block.kind == BlockKind::heading && block.level <= scope.level;
       case BlockKind::term:
-      case BlockKind::list_item: return block.kind == BlockKind::heading || block.level <= scope.level;
+      case BlockKind::list_item:
+        return block.kind == BlockKind::heading || block.level <= scope.level;
       case BlockKind::table_header:
         // A header row directly after the caption belongs to the same table.
         if (block.kind == BlockKind::table_header) return scope.first_block + 1 != index;
@@ -155,7 +161,8 @@ class Chunker {
       parts.erase(parts.begin() + 1);
       path = joined();
     }
-    while (!path.empty() && count_(path) > parameters_.title_path_tokens) path = one_line(path, path.size() * 3 / 4);
+    while (!path.empty() && count_(path) > parameters_.title_path_tokens)
+      path = one_line(path, path.size() * 3 / 4);
     return path;
   }
 
@@ -176,7 +183,9 @@ class Chunker {
     }
   }
 
-  static bool stays_whole(BlockKind kind) { return kind != BlockKind::paragraph && kind != BlockKind::quote; }
+  static bool stays_whole(BlockKind kind) {
+    return kind != BlockKind::paragraph && kind != BlockKind::quote;
+  }
 
   [[nodiscard]] std::size_t room(std::size_t tokens, std::size_t scope) const {
     const std::size_t path = scopes_[scope].path_tokens;
@@ -233,7 +242,8 @@ class Chunker {
     }
   }
 
-  static std::size_t next_line_or_sentence(std::string_view rest, LineEnds line_ends, BlockKind kind) {
+  static std::size_t next_line_or_sentence(std::string_view rest, LineEnds line_ends,
+                                           BlockKind kind) {
     if (kind != BlockKind::code) return first_sentence(rest, line_ends);
     const auto end = rest.find('\n');
     return end == std::string_view::npos ? rest.size() : end + 1;
@@ -254,7 +264,8 @@ class Chunker {
     }
   }
 
-  /// About the longest prefix within `tokens`, ended after white space where there is any, never inside a character.
+  /// About the longest prefix within `tokens`, ended after white space where there is any, never
+  /// inside a character.
   std::size_t fitting_prefix(std::string_view text, std::size_t tokens) const {
     std::size_t fits = 0;
     std::size_t too_long = std::min(text.size(), tokens * 16) + 1;
@@ -288,7 +299,8 @@ class Chunker {
     if (end > begin) units_.push_back({begin, end, tokens, index});
   }
 
-  // Step 2, second half: items. The depth of the recursion is that of the scopes: 6 headings, 16 terms, a table.
+  // Step 2, second half: items. The depth of the recursion is that of the scopes: 6 headings, 16
+  // terms, a table.
 
   void add_items(std::size_t scope) {
     const Scope& here = scopes_[scope];
@@ -319,7 +331,8 @@ class Chunker {
     for (std::size_t b = first_block; b < end_block; ++b) {
       const Block& block = document_.blocks[b];
       const bool head = heads(b);
-      const bool lead_in = block.kind == BlockKind::paragraph && text_[block.end - 1] == ':' && b + 1 < end_block_of(scope) &&
+      const bool lead_in = block.kind == BlockKind::paragraph && text_[block.end - 1] == ':' &&
+                           b + 1 < end_block_of(scope) &&
                            document_.blocks[b + 1].kind != BlockKind::heading;
       for (std::size_t u = first_unit_[b]; u < first_unit_[b + 1]; ++u) {
         items_.push_back({.first = u,
@@ -333,7 +346,9 @@ class Chunker {
     }
   }
 
-  [[nodiscard]] std::size_t end_block_of(std::size_t scope) const { return scopes_[scope].end_block; }
+  [[nodiscard]] std::size_t end_block_of(std::size_t scope) const {
+    return scopes_[scope].end_block;
+  }
 
   // Step 3.
 
@@ -346,7 +361,8 @@ class Chunker {
         std::vector<Item> carried;
         std::size_t carried_tokens = 0;
         while (open.size() > 1 && open.back().announces &&
-               carried_tokens + open.back().tokens + item.tokens <= room(parameters_.tokens_max, item.scope)) {
+               carried_tokens + open.back().tokens + item.tokens <=
+                   room(parameters_.tokens_max, item.scope)) {
           carried_tokens += open.back().tokens;
           carried.insert(carried.begin(), open.back());
           open.pop_back();
@@ -366,23 +382,29 @@ class Chunker {
     return scope;
   }
 
-  [[nodiscard]] bool joins(const std::vector<Item>& open, std::size_t tokens, const Item& item) const {
+  [[nodiscard]] bool joins(const std::vector<Item>& open, std::size_t tokens,
+                           const Item& item) const {
     const Item& last = open.back();
-    const std::size_t path = std::max(scopes_[open.front().scope].path_tokens, scopes_[item.scope].path_tokens);
+    const std::size_t path =
+        std::max(scopes_[open.front().scope].path_tokens, scopes_[item.scope].path_tokens);
     const std::size_t total = tokens + item.tokens + path;
     if (total > parameters_.tokens_max) return false;
     if (std::ranges::all_of(open, &Item::announces)) return true;
     const bool same_section = heading_of(last.scope) == heading_of(item.scope);
     const bool tiny = tokens < parameters_.tokens_tiny;
     if (total > parameters_.tokens_target) {
-      // A little too much is better than a scrap: a lead-in and its list, the tail of a section, a stump before it.
+      // A little too much is better than a scrap: a lead-in and its list, the tail of a section, a
+      // stump before it.
       const bool lead_in = last.announces && item.scope == last.scope;
       const bool tail = item.ends && item.tokens < parameters_.tokens_tiny && same_section;
-      return (tiny && same_section && !item.whole) || ((lead_in || tail) && total <= parameters_.tokens_target * 5 / 4);
+      return (tiny && same_section && !item.whole) ||
+             ((lead_in || tail) && total <= parameters_.tokens_target * 5 / 4);
     }
-    if (item.opens && !tiny) return false;  // A large definition or section begins a chunk of its own.
+    if (item.opens && !tiny)
+      return false;  // A large definition or section begins a chunk of its own.
     if (same_section) return true;
-    return tiny || item.tokens < parameters_.tokens_tiny || (item.whole && open.front().whole && last.whole);
+    return tiny || item.tokens < parameters_.tokens_tiny ||
+           (item.whole && open.front().whole && last.whole);
   }
 
   void close(const std::vector<Item>& open) {
@@ -393,7 +415,8 @@ class Chunker {
     for (const Item& item : open) tokens += item.tokens;
     Chunk chunk{.begin = first.begin, .end = last.end, .page = document_.blocks[first.block].page};
     std::size_t scope = path_of(first.block, last.block + 1);
-    while (scope != 0 && tokens + scopes_[scope].path_tokens > parameters_.tokens_max) scope = scopes_[scope].parent;
+    while (scope != 0 && tokens + scopes_[scope].path_tokens > parameters_.tokens_max)
+      scope = scopes_[scope].parent;
     if (tokens + scopes_[scope].path_tokens <= parameters_.tokens_max) {
       chunk.title_path = scopes_[scope].path;
       tokens += scopes_[scope].path_tokens;
@@ -406,7 +429,8 @@ class Chunker {
     return scopes_[scope].first_block <= block && block < scopes_[scope].end_block;
   }
 
-  /// The innermost scope that all of these blocks lie in. Headings at the start do not count where what follows is under them.
+  /// The innermost scope that all of these blocks lie in. Headings at the start do not count where
+  /// what follows is under them.
   [[nodiscard]] std::size_t path_of(std::size_t first, std::size_t end) const {
     std::size_t begin = first;
     while (begin + 1 < end && heads(begin) && contains(scope_of_block_[begin], begin + 1)) {
@@ -415,7 +439,8 @@ class Chunker {
     std::size_t scope = scope_of_block_[begin];
     while (scope != 0 && !contains(scope, end - 1)) scope = scopes_[scope].parent;
     // A table's header is in the path of rows only when it is not among them.
-    while (scopes_[scope].kind == BlockKind::table_header && scope != 0 && scopes_[scope].first_block >= first) {
+    while (scopes_[scope].kind == BlockKind::table_header && scope != 0 &&
+           scopes_[scope].first_block >= first) {
       scope = scopes_[scope].parent;
     }
     return scope;
@@ -455,8 +480,10 @@ std::vector<Chunk> chunk_document(const ParsedDocument& document, const ChunkPar
 std::string embedding_text(std::string_view title_path, std::string_view text) {
   // The heading that the text begins with would stand there twice.
   const auto last = title_path.rfind(kPathSeparator);
-  const std::string_view tail = last == std::string_view::npos ? title_path : title_path.substr(last + kPathSeparator.size());
-  if (!tail.empty() && text.starts_with(tail) && (text.size() == tail.size() || text[tail.size()] == '\n')) {
+  const std::string_view tail =
+      last == std::string_view::npos ? title_path : title_path.substr(last + kPathSeparator.size());
+  if (!tail.empty() && text.starts_with(tail) &&
+      (text.size() == tail.size() || text[tail.size()] == '\n')) {
     title_path = last == std::string_view::npos ? std::string_view() : title_path.substr(0, last);
   }
   std::string joined;

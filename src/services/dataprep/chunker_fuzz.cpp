@@ -1,4 +1,5 @@
-// The input makes a document, five bytes a block and then its text, and the parameters. The chunks must cover it.
+// The input makes a document, five bytes a block and then its text, and the parameters. The chunks
+// must cover it.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -16,8 +17,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   DocumentWriter out;
   while (rest.size() > 3) {
     const auto kind = static_cast<BlockKind>(static_cast<unsigned char>(rest[0]) % kBlockKinds);
-    const auto level = static_cast<std::uint8_t>(kind == BlockKind::heading ? 1 + (rest[1] & 3) : rest[1] & 3);
-    const std::size_t length = std::min<std::size_t>(static_cast<unsigned char>(rest[2]) * 4U, rest.size() - 3);
+    const auto level =
+        static_cast<std::uint8_t>(kind == BlockKind::heading ? 1 + (rest[1] & 3) : rest[1] & 3);
+    const std::size_t length =
+        std::min<std::size_t>(static_cast<unsigned char>(rest[2]) * 4U, rest.size() - 3);
     const std::string text = opaline::base::to_utf8(rest.substr(3, length));
     if (kind == BlockKind::code) {
       out.add_verbatim({.kind = kind, .level = level}, text);
@@ -34,9 +37,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     OPALINE_ASSERT(chunk.begin < chunk.end && chunk.end > covered && chunk.end <= text.size());
     const std::string_view passage = text.substr(chunk.begin, chunk.end - chunk.begin);
     OPALINE_ASSERT(opaline::base::is_utf8(passage));
-    OPALINE_ASSERT(token_estimate(embedding_text(chunk.title_path, passage)) <= parameters.tokens_max);
+    OPALINE_ASSERT(token_estimate(embedding_text(chunk.title_path, passage)) <=
+                   parameters.tokens_max);
     if (chunk.begin > covered) {
-      OPALINE_ASSERT(text.substr(covered, chunk.begin - covered).find_first_not_of(" \t\n\v\f") == std::string_view::npos);
+      OPALINE_ASSERT(text.substr(covered, chunk.begin - covered).find_first_not_of(" \t\n\v\f") ==
+                     std::string_view::npos);
     }
     covered = chunk.end;
   }

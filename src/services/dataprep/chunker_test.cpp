@@ -29,14 +29,19 @@ std::string sentence(int count, const std::string& word = "word") {
   return text + " end.";
 }
 
-constexpr ChunkParameters kSmall{.tokens_target = 40, .tokens_max = 80, .tokens_tiny = 10, .tokens_overlap = 8, .title_path_tokens = 12};
+constexpr ChunkParameters kSmall{.tokens_target = 40,
+                                 .tokens_max = 80,
+                                 .tokens_tiny = 10,
+                                 .tokens_overlap = 8,
+                                 .title_path_tokens = 12};
 
 struct Seen {
   std::string path;
   std::string text;
 };
 
-std::vector<Seen> chunks_of(const ParsedDocument& document, const ChunkParameters& parameters = kSmall) {
+std::vector<Seen> chunks_of(const ParsedDocument& document,
+                            const ChunkParameters& parameters = kSmall) {
   std::vector<Seen> seen;
   for (const Chunk& chunk : chunk_document(document, parameters, words)) {
     seen.push_back({chunk.title_path, document.text.substr(chunk.begin, chunk.end - chunk.begin)});
@@ -52,7 +57,8 @@ TEST(Chunker, KeepsASmallDocumentWhole) {
 }
 
 TEST(Chunker, GivesLargeSectionsChunksOfTheirOwn) {
-  const auto chunks = chunks_of(parsed("# T\n\n## A\n\n" + sentence(30) + "\n\n## B\n\n" + sentence(30) + "\n", "a.md"));
+  const auto chunks = chunks_of(
+      parsed("# T\n\n## A\n\n" + sentence(30) + "\n\n## B\n\n" + sentence(30) + "\n", "a.md"));
   ASSERT_EQ(chunks.size(), 2U);
   EXPECT_EQ(chunks[0].path, "T > A");
   EXPECT_TRUE(chunks[0].text.starts_with("T\n\nA\n\nStart"));
@@ -61,7 +67,10 @@ TEST(Chunker, GivesLargeSectionsChunksOfTheirOwn) {
 }
 
 TEST(Chunker, JoinsTinySectionsUnderTheirParentsPath) {
-  const auto chunks = chunks_of(parsed("# T\n\n" + sentence(38) + "\n\n## A\n\nSmall one.\n\n## B\n\nSmall two.\n\n## C\n\n" + sentence(36) + "\n", "a.md"));
+  const auto chunks = chunks_of(
+      parsed("# T\n\n" + sentence(38) + "\n\n## A\n\nSmall one.\n\n## B\n\nSmall two.\n\n## C\n\n" +
+                 sentence(36) + "\n",
+             "a.md"));
   ASSERT_EQ(chunks.size(), 3U);
   EXPECT_EQ(chunks[1].path, "T");
   EXPECT_EQ(chunks[1].text, "A\n\nSmall one.\n\nB\n\nSmall two.");
@@ -69,7 +78,8 @@ TEST(Chunker, JoinsTinySectionsUnderTheirParentsPath) {
 }
 
 TEST(Chunker, CutsProseBetweenSentencesAndRepeatsTheLast) {
-  const std::string text = sentence(15, "a") + " " + sentence(14, "b") + " " + sentence(7, "c") + " " + sentence(15, "d");
+  const std::string text = sentence(15, "a") + " " + sentence(14, "b") + " " + sentence(7, "c") +
+                           " " + sentence(15, "d");
   const auto document = parsed(text + "\n", "t.txt");
   const auto chunks = chunks_of(document);
   ASSERT_EQ(chunks.size(), 2U);
@@ -80,8 +90,11 @@ TEST(Chunker, CutsProseBetweenSentencesAndRepeatsTheLast) {
 
 TEST(Chunker, KeepsCodeRowsAndItemsWhole) {
   std::string code;
-  for (int i = 0; i < 25; ++i) code += "    let x = y\n";  // 100 words alone pass the limit of 80; 60 do not.
-  const auto document = parsed("# T\n\n" + sentence(30) + "\n\n```\n" + code.substr(0, 15 * 14) + "```\n\n" + sentence(30) + "\n", "a.md");
+  for (int i = 0; i < 25; ++i)
+    code += "    let x = y\n";  // 100 words alone pass the limit of 80; 60 do not.
+  const auto document = parsed("# T\n\n" + sentence(30) + "\n\n```\n" + code.substr(0, 15 * 14) +
+                                   "```\n\n" + sentence(30) + "\n",
+                               "a.md");
   const auto chunks = chunks_of(document);
   ASSERT_EQ(chunks.size(), 3U);
   EXPECT_EQ(words(chunks[1].text), 60U);
@@ -94,7 +107,10 @@ TEST(Chunker, KeepsCodeRowsAndItemsWhole) {
 }
 
 TEST(Chunker, KeepsLeadInsAndHeadingsWithWhatFollows) {
-  const auto chunks = chunks_of(parsed("# T\n\n" + sentence(33) + "\n\nUse these options:\n\n- one\n- two\n- three\n\n## Next\n\n" + sentence(33) + "\n", "a.md"));
+  const auto chunks = chunks_of(parsed(
+      "# T\n\n" + sentence(33) + "\n\nUse these options:\n\n- one\n- two\n- three\n\n## Next\n\n" +
+          sentence(33) + "\n",
+      "a.md"));
   ASSERT_GE(chunks.size(), 2U);
   EXPECT_FALSE(chunks[0].text.ends_with("options:"));
   for (const Seen& chunk : chunks) EXPECT_FALSE(chunk.text.ends_with("Next"));
@@ -103,10 +119,13 @@ TEST(Chunker, KeepsLeadInsAndHeadingsWithWhatFollows) {
 TEST(Chunker, NamesTermsAndTableHeadersInThePath) {
   std::string rows;
   for (int i = 0; i < 30; ++i) rows += fmt::format("<tr><td>row{}</td><td>value</td></tr>", i);
-  const auto document = parsed("<html><head><title>T</title></head><body><h1>T</h1><h2>Options</h2><dl><dt>fsync</dt><dd><p>" + sentence(36) +
-                                   "</p><p>" + sentence(36) + "</p></dd></dl><h2>Table</h2><table><tr><th>Name</th><th>Size</th></tr>" + rows +
-                                   "</table></body></html>",
-                               "a.html");
+  const auto document = parsed(
+      "<html><head><title>T</title></head><body><h1>T</h1><h2>Options</h2><dl><dt>fsync</"
+      "dt><dd><p>" +
+          sentence(36) + "</p><p>" + sentence(36) +
+          "</p></dd></dl><h2>Table</h2><table><tr><th>Name</th><th>Size</th></tr>" + rows +
+          "</table></body></html>",
+      "a.html");
   const auto chunks = chunks_of(document);
   ASSERT_GE(chunks.size(), 4U);
   EXPECT_EQ(chunks[0].path, "T > Options > fsync");
@@ -117,9 +136,11 @@ TEST(Chunker, NamesTermsAndTableHeadersInThePath) {
 }
 
 TEST(Chunker, StartsALargeDefinitionAfresh) {
-  const auto document = parsed("<html><body><h1>T</h1><p>" + sentence(20) + "</p><dl><dt>one</dt><dd>" + sentence(12) + "</dd><dt>two</dt><dd><p>" +
-                                   sentence(30) + "</p><p>" + sentence(30) + "</p></dd></dl></body></html>",
-                               "a.html");
+  const auto document =
+      parsed("<html><body><h1>T</h1><p>" + sentence(20) + "</p><dl><dt>one</dt><dd>" +
+                 sentence(12) + "</dd><dt>two</dt><dd><p>" + sentence(30) + "</p><p>" +
+                 sentence(30) + "</p></dd></dl></body></html>",
+             "a.html");
   const auto chunks = chunks_of(document);
   ASSERT_EQ(chunks.size(), 3U);
   EXPECT_TRUE(chunks[1].text.starts_with("two\n"));
@@ -127,7 +148,10 @@ TEST(Chunker, StartsALargeDefinitionAfresh) {
 }
 
 TEST(Chunker, ShortensLongTitlePaths) {
-  const auto document = parsed("# One two three\n\n## Four five six seven\n\n### Eight nine ten eleven\n\n#### Twelve\n\n" + sentence(30) + "\n", "a.md");
+  const auto document = parsed(
+      "# One two three\n\n## Four five six seven\n\n### Eight nine ten eleven\n\n#### Twelve\n\n" +
+          sentence(30) + "\n",
+      "a.md");
   const auto chunks = chunks_of(document);
   EXPECT_EQ(chunks.back().path, "One two three > Eight nine ten eleven > Twelve");
 }
@@ -144,28 +168,36 @@ TEST(Chunker, TellsThePage) {
 
 TEST(Chunker, NoBlocksMakeNoChunks) { EXPECT_TRUE(chunk_document({}, {}, token_estimate).empty()); }
 
-/// A document of random structure: headings, lists, definitions, tables, code, words of several scripts and lengths.
+/// A document of random structure: headings, lists, definitions, tables, code, words of several
+/// scripts and lengths.
 ParsedDocument random_document(std::mt19937& random) {
   const auto pick = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
   const auto prose = [&](int most) {
-    static const char* const kWords[] = {"a", "index", "PostgreSQL", "wal_level", "e.g.", "don't.", "Ja.", "größer", "日本語。", "привет",
-                                         "x1y2z3", "(see", "below)", "end.", "What?", "supercalifragilisticexpialidocious", "🙂"};
+    static const char* const kWords[] = {
+        "a",        "index",  "PostgreSQL", "wal_level",
+        "e.g.",     "don't.", "Ja.",        "größer",
+        "日本語。", "привет", "x1y2z3",     "(see",
+        "below)",   "end.",   "What?",      "supercalifragilisticexpialidocious",
+        "🙂"};
     std::string text;
-    for (int n = 1 + pick(most); n > 0; --n) text += std::string(kWords[pick(17)]) + (pick(12) == 0 ? "" : " ");
+    for (int n = 1 + pick(most); n > 0; --n)
+      text += std::string(kWords[pick(17)]) + (pick(12) == 0 ? "" : " ");
     return text;
   };
   DocumentWriter out;
   if (pick(2) == 0) out.set_title(prose(30));
   for (int n = 1 + pick(40); n > 0; --n) {
     const auto kind = static_cast<BlockKind>(pick(kBlockKinds));
-    const auto level = static_cast<std::uint8_t>(kind == BlockKind::heading ? 1 + pick(6) : pick(4));
+    const auto level =
+        static_cast<std::uint8_t>(kind == BlockKind::heading ? 1 + pick(6) : pick(4));
     const int most = pick(8) == 0 ? 2000 : pick(3) == 0 ? 300 : 30;
     if (kind == BlockKind::code) {
       std::string code;
       for (int lines = pick(30); lines >= 0; --lines) code += prose(20) + "\n";
       out.add_verbatim({.kind = kind, .level = level}, code);
     } else {
-      out.add({.kind = kind, .level = level, .marker = kind == BlockKind::list_item ? "- " : ""}, prose(most));
+      out.add({.kind = kind, .level = level, .marker = kind == BlockKind::list_item ? "- " : ""},
+              prose(most));
     }
   }
   return std::move(out).finish("text/plain", "fallback");
@@ -177,7 +209,8 @@ TEST(Chunker, KeepsItsPromisesOnRandomDocuments) {
     std::mt19937 random(seed);
     const ParsedDocument document = random_document(random);
     ASSERT_EQ(broken_invariant(document), "");
-    const ChunkParameters parameters = seed % 3 == 0 ? ChunkParameters{} : ChunkParameters::for_target(32 + random() % 450);
+    const ChunkParameters parameters =
+        seed % 3 == 0 ? ChunkParameters{} : ChunkParameters::for_target(32 + random() % 450);
     const auto chunks = chunk_document(document, parameters, token_estimate);
     ASSERT_FALSE(chunks.empty());
     const std::string_view text = document.text;
@@ -190,11 +223,15 @@ TEST(Chunker, KeepsItsPromisesOnRandomDocuments) {
       ASSERT_GE(chunk.begin, begin_before);
       ASSERT_GT(chunk.end, covered) << "a chunk has nothing new";
       if (chunk.begin > covered) {
-        ASSERT_EQ(text.substr(covered, chunk.begin - covered).find_first_not_of(" \n\t"), std::string_view::npos) << "text is lost";
+        ASSERT_EQ(text.substr(covered, chunk.begin - covered).find_first_not_of(" \n\t"),
+                  std::string_view::npos)
+            << "text is lost";
       } else if (covered > 0) {
-        ASSERT_LE(token_estimate(text.substr(chunk.begin, covered - chunk.begin)), parameters.tokens_overlap + 1);
+        ASSERT_LE(token_estimate(text.substr(chunk.begin, covered - chunk.begin)),
+                  parameters.tokens_overlap + 1);
       }
-      const std::string embedded = embedding_text(chunk.title_path, text.substr(chunk.begin, chunk.end - chunk.begin));
+      const std::string embedded =
+          embedding_text(chunk.title_path, text.substr(chunk.begin, chunk.end - chunk.begin));
       ASSERT_LE(token_estimate(embedded), parameters.tokens_max) << embedded;
       begin_before = chunk.begin;
       covered = chunk.end;
@@ -219,7 +256,8 @@ TEST(EmbeddingText, HasEachHeadingOnce) {
 
 TEST(TokenEstimate, CountsWordsMarksAndOtherScripts) {
   EXPECT_EQ(token_estimate(""), 0U);
-  EXPECT_EQ(token_estimate("the cat sat on the mat"), 7U);  // Six; rounded up, it errs to the safe side.
+  EXPECT_EQ(token_estimate("the cat sat on the mat"),
+            7U);  // Six; rounded up, it errs to the safe side.
   EXPECT_EQ(token_estimate("wal_level = replica;"), 7U);
   EXPECT_EQ(token_estimate("日本語"), 3U);
   EXPECT_GE(token_estimate(std::string(1000, 'x')), 300U);

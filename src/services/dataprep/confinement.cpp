@@ -30,7 +30,8 @@ struct ReleaseFilter {
 using Filter = std::unique_ptr<void, ReleaseFilter>;
 
 std::unexpected<base::Error> unavailable(const char* what, int error) {
-  return base::fail(ErrorCode::unavailable, "cannot be read: the parser cannot be confined on this machine",
+  return base::fail(ErrorCode::unavailable,
+                    "cannot be read: the parser cannot be confined on this machine",
                     std::string(what) + ": " + std::strerror(error));
 }
 
@@ -45,17 +46,23 @@ constexpr bool kSanitized = false;
 /// What a computation on open files needs, and no more. Anything else fails with EPERM.
 int fill_parser(scmp_filter_ctx filter, int child) {
   constexpr std::array kAllowed = {
-      SCMP_SYS(read), SCMP_SYS(pread64), SCMP_SYS(readv), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(close),
-      SCMP_SYS(lseek), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(munmap),
-      SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(brk), SCMP_SYS(futex), SCMP_SYS(exit), SCMP_SYS(exit_group),
-      SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),
-      SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(tgkill), SCMP_SYS(getrandom), SCMP_SYS(sched_yield),
+      SCMP_SYS(read),           SCMP_SYS(pread64),        SCMP_SYS(readv),
+      SCMP_SYS(write),          SCMP_SYS(writev),         SCMP_SYS(close),
+      SCMP_SYS(lseek),          SCMP_SYS(fstat),          SCMP_SYS(newfstatat),
+      SCMP_SYS(poll),           SCMP_SYS(ppoll),          SCMP_SYS(munmap),
+      SCMP_SYS(mremap),         SCMP_SYS(madvise),        SCMP_SYS(brk),
+      SCMP_SYS(futex),          SCMP_SYS(exit),           SCMP_SYS(exit_group),
+      SCMP_SYS(rt_sigreturn),   SCMP_SYS(rt_sigprocmask), SCMP_SYS(clock_gettime),
+      SCMP_SYS(gettimeofday),   SCMP_SYS(getpid),         SCMP_SYS(gettid),
+      SCMP_SYS(tgkill),         SCMP_SYS(getrandom),      SCMP_SYS(sched_yield),
       SCMP_SYS(restart_syscall)};
   for (const int call : kAllowed) {
-    if (const int error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0); error != 0) return error;
+    if (const int error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0); error != 0)
+      return error;
   }
   const auto allow_if = [&](int call, unsigned argument, scmp_datum_t mask, scmp_datum_t value) {
-    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, scmp_arg_cmp{argument, SCMP_CMP_MASKED_EQ, mask, value});
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
+                            scmp_arg_cmp{argument, SCMP_CMP_MASKED_EQ, mask, value});
   };
   // Memory, but never code.
   if (const int error = allow_if(SCMP_SYS(mmap), 2, PROT_EXEC, 0); error != 0) return error;
@@ -66,38 +73,47 @@ int fill_parser(scmp_filter_ctx filter, int child) {
   return allow_if(SCMP_SYS(kill), 0, 0xFFFFFFFF, process);
 }
 
-/// A program of others, started anew under the filter: what it must not do is listed, the loader's needs are many.
+/// A program of others, started anew under the filter: what it must not do is listed, the loader's
+/// needs are many.
 int fill_pdf_tool(scmp_filter_ctx filter) {
   constexpr std::array kDenied = {
       // Network and messages to other processes.
-      SCMP_SYS(socket), SCMP_SYS(socketpair), SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(accept),
-      SCMP_SYS(accept4), SCMP_SYS(sendto), SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg), SCMP_SYS(shmget), SCMP_SYS(msgget),
-      SCMP_SYS(semget), SCMP_SYS(mq_open),
+      SCMP_SYS(socket), SCMP_SYS(socketpair), SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen),
+      SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(sendto), SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg),
+      SCMP_SYS(shmget), SCMP_SYS(msgget), SCMP_SYS(semget), SCMP_SYS(mq_open),
       // New processes, and other processes.
-      SCMP_SYS(fork), SCMP_SYS(vfork), SCMP_SYS(clone), SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv),
-      SCMP_SYS(process_vm_writev), SCMP_SYS(kill), SCMP_SYS(tkill), SCMP_SYS(pidfd_getfd), SCMP_SYS(pidfd_send_signal),
-      SCMP_SYS(rt_sigqueueinfo), SCMP_SYS(setpriority),
+      SCMP_SYS(fork), SCMP_SYS(vfork), SCMP_SYS(clone), SCMP_SYS(ptrace),
+      SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev), SCMP_SYS(kill), SCMP_SYS(tkill),
+      SCMP_SYS(pidfd_getfd), SCMP_SYS(pidfd_send_signal), SCMP_SYS(rt_sigqueueinfo),
+      SCMP_SYS(setpriority),
       // Changes to files.
-      SCMP_SYS(creat), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(rename), SCMP_SYS(renameat), SCMP_SYS(renameat2),
-      SCMP_SYS(mkdir), SCMP_SYS(mkdirat), SCMP_SYS(rmdir), SCMP_SYS(link), SCMP_SYS(linkat), SCMP_SYS(symlink),
-      SCMP_SYS(symlinkat), SCMP_SYS(mknod), SCMP_SYS(mknodat), SCMP_SYS(chmod), SCMP_SYS(fchmod), SCMP_SYS(fchmodat),
-      SCMP_SYS(chown), SCMP_SYS(fchown), SCMP_SYS(lchown), SCMP_SYS(fchownat), SCMP_SYS(truncate), SCMP_SYS(setxattr),
-      SCMP_SYS(lsetxattr), SCMP_SYS(fsetxattr), SCMP_SYS(utimensat), SCMP_SYS(utime), SCMP_SYS(utimes),
+      SCMP_SYS(creat), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(rename), SCMP_SYS(renameat),
+      SCMP_SYS(renameat2), SCMP_SYS(mkdir), SCMP_SYS(mkdirat), SCMP_SYS(rmdir), SCMP_SYS(link),
+      SCMP_SYS(linkat), SCMP_SYS(symlink), SCMP_SYS(symlinkat), SCMP_SYS(mknod), SCMP_SYS(mknodat),
+      SCMP_SYS(chmod), SCMP_SYS(fchmod), SCMP_SYS(fchmodat), SCMP_SYS(chown), SCMP_SYS(fchown),
+      SCMP_SYS(lchown), SCMP_SYS(fchownat), SCMP_SYS(truncate), SCMP_SYS(setxattr),
+      SCMP_SYS(lsetxattr), SCMP_SYS(fsetxattr), SCMP_SYS(utimensat), SCMP_SYS(utime),
+      SCMP_SYS(utimes),
       // The kernel's larger doors.
-      SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(pivot_root), SCMP_SYS(chroot), SCMP_SYS(unshare), SCMP_SYS(setns),
-      SCMP_SYS(bpf), SCMP_SYS(perf_event_open), SCMP_SYS(userfaultfd), SCMP_SYS(keyctl), SCMP_SYS(add_key),
-      SCMP_SYS(request_key), SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register),
-      SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(kexec_load), SCMP_SYS(reboot), SCMP_SYS(setuid),
-      SCMP_SYS(setgid), SCMP_SYS(setreuid), SCMP_SYS(setresuid), SCMP_SYS(open_by_handle_at), SCMP_SYS(name_to_handle_at)};
+      SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(pivot_root), SCMP_SYS(chroot), SCMP_SYS(unshare),
+      SCMP_SYS(setns), SCMP_SYS(bpf), SCMP_SYS(perf_event_open), SCMP_SYS(userfaultfd),
+      SCMP_SYS(keyctl), SCMP_SYS(add_key), SCMP_SYS(request_key), SCMP_SYS(io_uring_setup),
+      SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register), SCMP_SYS(init_module),
+      SCMP_SYS(finit_module), SCMP_SYS(kexec_load), SCMP_SYS(reboot), SCMP_SYS(setuid),
+      SCMP_SYS(setgid), SCMP_SYS(setreuid), SCMP_SYS(setresuid), SCMP_SYS(open_by_handle_at),
+      SCMP_SYS(name_to_handle_at)};
   for (const int call : kDenied) {
-    if (const int error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), call, 0); error != 0) return error;
+    if (const int error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), call, 0); error != 0)
+      return error;
   }
   // Their flags lie in memory, where a filter cannot look; callers fall back to the older call.
   for (const int call : {SCMP_SYS(openat2), SCMP_SYS(clone3)}) {
-    if (const int error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), call, 0); error != 0) return error;
+    if (const int error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), call, 0); error != 0)
+      return error;
   }
   for (const scmp_datum_t flag : {O_WRONLY, O_RDWR, O_CREAT, O_TRUNC}) {
-    for (const auto& [call, argument] : {std::pair{SCMP_SYS(open), 1U}, std::pair{SCMP_SYS(openat), 2U}}) {
+    for (const auto& [call, argument] :
+         {std::pair{SCMP_SYS(open), 1U}, std::pair{SCMP_SYS(openat), 2U}}) {
       const int error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), call, 1,
                                          scmp_arg_cmp{argument, SCMP_CMP_MASKED_EQ, flag, flag});
       if (error != 0) return error;
@@ -121,13 +137,15 @@ Result<std::vector<sock_filter>> exported(scmp_filter_ctx filter) {
   return program;
 }
 
-/// A ruleset that leaves reading below the system's own folders. @return −1 where the kernel has no Landlock.
+/// A ruleset that leaves reading below the system's own folders. @return −1 where the kernel has no
+/// Landlock.
 int landlock_ruleset() {
   constexpr std::uint64_t kRead =
       LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_EXECUTE;
   landlock_ruleset_attr attributes{};
   attributes.handled_access_fs = (1ULL << 13) - 1;  // All rights of the first version.
-  const auto ruleset = static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes.handled_access_fs, 0));
+  const auto ruleset = static_cast<int>(
+      syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes.handled_access_fs, 0));
   if (ruleset < 0) return -1;
   for (const char* folder : {"/usr", "/lib", "/lib64", "/etc"}) {
     const int parent = open(folder, O_PATH | O_CLOEXEC);
@@ -165,7 +183,8 @@ Confinement::~Confinement() {
 bool Confinement::apply() const noexcept {
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return false;
   if (ruleset_ >= 0 && syscall(SYS_landlock_restrict_self, ruleset_, 0) != 0) return false;
-  const sock_fprog program{static_cast<unsigned short>(filter_.size()), const_cast<sock_filter*>(filter_.data())};
+  const sock_fprog program{static_cast<unsigned short>(filter_.size()),
+                           const_cast<sock_filter*>(filter_.data())};
   return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 

@@ -13,10 +13,11 @@ namespace opaline::services::dataprep {
 
 /// The rights that a process gives up for good before it touches foreign bytes.
 ///
-/// | program  | may                                                   | may not                                       |
+/// | program  | may                                                   | may not |
 /// |----------|-------------------------------------------------------|-----------------------------------------------|
-/// | parser   | read and write what is open, allocate memory, exit    | everything else (an allow-list)               |
-/// | pdf_tool | be executed, and read below /usr, /lib, /etc          | network, write to files, new processes, ptrace |
+/// | parser   | read and write what is open, allocate memory, exit    | everything else (an
+/// allow-list)               | | pdf_tool | be executed, and read below /usr, /lib, /etc          |
+/// network, write to files, new processes, ptrace |
 ///
 /// Prepared ahead because apply() runs between fork and exec, where nothing may be allocated.
 class Confinement {
@@ -29,7 +30,8 @@ class Confinement {
   Confinement& operator=(Confinement&&) = delete;
   ~Confinement();
 
-  /// Binds the calling thread and all it starts. Async-signal-safe. @return false: nothing is confined, do not go on.
+  /// Binds the calling thread and all it starts. Async-signal-safe. @return false: nothing is
+  /// confined, do not go on.
   [[nodiscard]] bool apply() const noexcept;
 
  private:
@@ -43,7 +45,8 @@ struct ResourceLimits {
   std::size_t memory_bytes = 0;
   std::chrono::seconds processor_time{0};
 };
-/// Memory, processor time, no core file, no large files, few open ones; lower priority. Of the calling process.
+/// Memory, processor time, no core file, no large files, few open ones; lower priority. Of the
+/// calling process.
 void limit_resources(const ResourceLimits& limits);
 
 }  // namespace opaline::services::dataprep

@@ -20,7 +20,8 @@ struct Target {
     const std::string_view wanted = text;
     const auto colon = wanted.find(':');
     int passes = 1;
-    if (colon != std::string_view::npos) std::from_chars(wanted.data() + colon + 1, wanted.data() + wanted.size(), passes);
+    if (colon != std::string_view::npos)
+      std::from_chars(wanted.data() + colon + 1, wanted.data() + wanted.size(), passes);
     name = wanted.substr(0, colon);
     passes_left = passes;
   }

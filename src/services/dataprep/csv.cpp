@@ -10,8 +10,8 @@ namespace {
 constexpr std::size_t kColumns = 4096;
 constexpr std::size_t kQuotedFieldBytes = 1024 * 1024;
 
-/// Reads records as RFC 4180 has them. A quote that never closes is taken as a plain character: one typing mistake must not
-/// swallow the rest of a table.
+/// Reads records as RFC 4180 has them. A quote that never closes is taken as a plain character: one
+/// typing mistake must not swallow the rest of a table.
 class RecordReader {
  public:
   RecordReader(std::string_view text, char delimiter) : text_(text), delimiter_(delimiter) {}
@@ -59,7 +59,8 @@ class RecordReader {
       } else {
         at_ = i + 1;
         // Tolerated: text between the closing quote and the delimiter.
-        while (at_ < text_.size() && text_[at_] != delimiter_ && text_[at_] != '\n') value += text_[at_++];
+        while (at_ < text_.size() && text_[at_] != delimiter_ && text_[at_] != '\n')
+          value += text_[at_++];
         return value;
       }
     }
@@ -100,7 +101,8 @@ bool is_blank(const std::vector<std::string>& record) {
   return std::ranges::all_of(record, [](const std::string& cell) { return trimmed(cell).empty(); });
 }
 
-/// How many of the first records have as many columns as most of them, in per cent; 0 with fewer than two columns.
+/// How many of the first records have as many columns as most of them, in per cent; 0 with fewer
+/// than two columns.
 struct Shape {
   std::size_t columns = 0;
   std::size_t agreement = 0;
@@ -132,7 +134,9 @@ std::optional<char> csv_delimiter(std::string_view text) {
   for (const char delimiter : std::array{',', ';', '\t', '|'}) {
     const Shape found = shape(text, delimiter);
     // Prose has commas too: few records must agree wholly, many nearly so.
-    if (found.columns < 2 || found.records < 2 || found.agreement < (found.records < 10 ? 100U : 95U)) continue;
+    if (found.columns < 2 || found.records < 2 ||
+        found.agreement < (found.records < 10 ? 100U : 95U))
+      continue;
     if (found.columns > best_shape.columns) {
       best = delimiter;
       best_shape = found;
@@ -170,11 +174,14 @@ base::Result<void> parse_csv(std::string_view text, char delimiter, DocumentWrit
   if (out.empty() && !names.empty()) {
     // Only a header, or a single line: still text that somebody wrote.
     std::string line;
-    for (const std::string& name : names) line.append(line.empty() ? "" : "; ").append(trimmed(name));
+    for (const std::string& name : names)
+      line.append(line.empty() ? "" : "; ").append(trimmed(name));
     out.add({.kind = BlockKind::table_row}, line);
   }
-  if (reader.unclosed() > 0) out.warn(std::to_string(reader.unclosed()) + " quotes never close and were taken as text");
-  if (ragged > 0) out.warn(std::to_string(ragged) + " rows have another number of columns than the header");
+  if (reader.unclosed() > 0)
+    out.warn(std::to_string(reader.unclosed()) + " quotes never close and were taken as text");
+  if (ragged > 0)
+    out.warn(std::to_string(ragged) + " rows have another number of columns than the header");
   return {};
 }
 

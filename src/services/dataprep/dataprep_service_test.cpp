@@ -52,7 +52,8 @@ TEST_F(Dataprep, MakesAFileSearchable) {
   EXPECT_EQ(documents[0].bytes, page("zebra").size());
   EXPECT_EQ(documents[0].metadata.at("lang"), "en");
 
-  const auto text = place_->ask<contract::GetDocumentReply>(contract::GetDocumentRequest{documents[0].id});
+  const auto text =
+      place_->ask<contract::GetDocumentReply>(contract::GetDocumentRequest{documents[0].id});
   ASSERT_TRUE(text.has_value());
   const auto hits = place_->store().search_keyword("zebra", 10, {.collection = "default"});
   ASSERT_TRUE(hits.has_value());
@@ -61,17 +62,21 @@ TEST_F(Dataprep, MakesAFileSearchable) {
   const auto chunks = place_->store().chunks(ids, store::Store::Vectors::include);
   const store::ChunkRow& chunk = chunks->at(0);
   EXPECT_EQ(chunk.text, text->text.substr(chunk.range.begin, chunk.range.end - chunk.range.begin));
-  EXPECT_EQ(chunk.vector, ScriptedEmbedding::vector_of(embedding_text(chunk.title_path, chunk.text)));
+  EXPECT_EQ(chunk.vector,
+            ScriptedEmbedding::vector_of(embedding_text(chunk.title_path, chunk.text)));
   EXPECT_EQ(Workplace::blobs(folder_.path()), 0U) << "the bytes are not needed any more";
 }
 
 TEST_F(Dataprep, SeveralFilesOfOneRequestAllArrive) {
   contract::IngestRequest request;
-  for (int i = 0; i < 25; ++i) request.files.push_back({.source = fmt::format("f{}.md", i), .bytes = page(fmt::format("word{}", i))});
+  for (int i = 0; i < 25; ++i)
+    request.files.push_back(
+        {.source = fmt::format("f{}.md", i), .bytes = page(fmt::format("word{}", i))});
   const auto jobs = place_->ingest(std::move(request));
   ASSERT_TRUE(jobs.has_value());
   ASSERT_EQ(jobs->size(), 25U);
-  for (const contract::Job& job : place_->wait(*jobs)) EXPECT_EQ(job.state, JobState::ready) << job.source << job.error;
+  for (const contract::Job& job : place_->wait(*jobs))
+    EXPECT_EQ(job.state, JobState::ready) << job.source << job.error;
   EXPECT_EQ(place_->documents().size(), 25U);
 }
 
@@ -92,7 +97,8 @@ TEST_F(Dataprep, OneBadDocumentHarmsNoOther) {
 TEST_F(Dataprep, WarningsMakeReadyWithWarnings) {
   const contract::Job job = place_->file("a.csv", "a,b\n1,2,3\n4,5\n");
   EXPECT_EQ(job.state, JobState::ready_with_warnings);
-  EXPECT_THAT(job.warnings, testing::ElementsAre("1 rows have another number of columns than the header"));
+  EXPECT_THAT(job.warnings,
+              testing::ElementsAre("1 rows have another number of columns than the header"));
 }
 
 TEST_F(Dataprep, TheSameAgainIsUnchangedAndCostsNoEmbedding) {
@@ -104,10 +110,13 @@ TEST_F(Dataprep, TheSameAgainIsUnchangedAndCostsNoEmbedding) {
   EXPECT_EQ(place_->file("b.md", page("zebra")).state, JobState::ready);
   EXPECT_EQ(place_->file("a.md", page("zebra"), {.collection = "other"}).state, JobState::ready);
   EXPECT_EQ(place_->file("a.md", page("zebra"), {.metadata = {{"x", 1}}}).state, JobState::ready);
-  EXPECT_EQ(place_->file("a.md", page("zebra"), {.metadata = {{"x", 1}}, .chunk_tokens = 64}).state, JobState::ready);
-  EXPECT_EQ(place_->file("a.md", page("zebra"), {.metadata = {{"x", 1}}, .chunk_tokens = 64}).state, JobState::unchanged);
+  EXPECT_EQ(place_->file("a.md", page("zebra"), {.metadata = {{"x", 1}}, .chunk_tokens = 64}).state,
+            JobState::ready);
+  EXPECT_EQ(place_->file("a.md", page("zebra"), {.metadata = {{"x", 1}}, .chunk_tokens = 64}).state,
+            JobState::unchanged);
   restart();
-  EXPECT_EQ(place_->file("a.md", page("zebra"), {.metadata = {{"x", 1}}, .chunk_tokens = 64}).state, JobState::unchanged);
+  EXPECT_EQ(place_->file("a.md", page("zebra"), {.metadata = {{"x", 1}}, .chunk_tokens = 64}).state,
+            JobState::unchanged);
   EXPECT_EQ(place_->file("a.md", page("zebra"), {.metadata = {{"x", 1}}}).state, JobState::ready);
 }
 
@@ -116,7 +125,8 @@ TEST_F(Dataprep, ChangedContentReplacesTheOldWhenItIsReady) {
   place_->embedding.hold("lion");
   const auto jobs = place_->ingest({.files = {{.source = "a.md", .bytes = page("lion")}}});
   wait_until([&] { return place_->embedding.waiting > 0; });
-  EXPECT_FALSE(place_->store().search_keyword("zebra", 10, {.collection = "default"})->empty()) << "the old one stays until then";
+  EXPECT_FALSE(place_->store().search_keyword("zebra", 10, {.collection = "default"})->empty())
+      << "the old one stays until then";
   place_->embedding.release();
   EXPECT_EQ(place_->wait(*jobs)[0].state, JobState::ready);
   EXPECT_TRUE(place_->store().search_keyword("zebra", 10, {.collection = "default"})->empty());
@@ -162,7 +172,8 @@ TEST_F(Dataprep, GivesUpOnAModelThatStaysAway) {
   EXPECT_EQ(job.error, "the embedding model is starting");
 
   place_->embedding.fail_next = 0;
-  const auto again = place_->ask<contract::JobReply>(contract::JobRequest{job.id, contract::JobRequest::Action::retry});
+  const auto again = place_->ask<contract::JobReply>(
+      contract::JobRequest{job.id, contract::JobRequest::Action::retry});
   ASSERT_TRUE(again.has_value()) << again.error().message;
   const contract::Job ended = place_->wait({again->job})[0];
   EXPECT_EQ(ended.state, JobState::ready);
@@ -179,9 +190,11 @@ TEST_F(Dataprep, DoesNotRepeatWhatCannotSucceed) {
 
 TEST_F(Dataprep, CancellingStopsTheWork) {
   place_->embedding.hold("zebra");
-  const auto jobs = place_->ingest({.files = {{.source = "a.md", .bytes = page("zebra", 100)}, {.source = "a2.md", .bytes = page("x")}}});
+  const auto jobs = place_->ingest({.files = {{.source = "a.md", .bytes = page("zebra", 100)},
+                                              {.source = "a2.md", .bytes = page("x")}}});
   wait_until([&] { return place_->embedding.waiting == 2; });
-  const auto cancelled = place_->ask<contract::JobReply>(contract::JobRequest{jobs->at(0).id, contract::JobRequest::Action::cancel});
+  const auto cancelled = place_->ask<contract::JobReply>(
+      contract::JobRequest{jobs->at(0).id, contract::JobRequest::Action::cancel});
   ASSERT_TRUE(cancelled.has_value()) << cancelled.error().message;
   EXPECT_EQ(cancelled->job.state, JobState::cancelled);
   EXPECT_EQ(place_->embedding.waiting, 0);
@@ -189,14 +202,19 @@ TEST_F(Dataprep, CancellingStopsTheWork) {
   EXPECT_EQ(place_->wait(*jobs)[1].state, JobState::ready);
   EXPECT_EQ(place_->documents().size(), 1U);
 
-  // Twice is as good as once; what has ended cannot be cancelled; what was cancelled can be begun again.
+  // Twice is as good as once; what has ended cannot be cancelled; what was cancelled can be begun
+  // again.
   const auto act = [&](const std::string& id, contract::JobRequest::Action action) {
     return place_->ask<contract::JobReply>(contract::JobRequest{id, action});
   };
-  EXPECT_EQ(act(jobs->at(0).id, contract::JobRequest::Action::cancel)->job.state, JobState::cancelled);
-  EXPECT_EQ(act(jobs->at(1).id, contract::JobRequest::Action::cancel).error().code, ErrorCode::failed_precondition);
-  EXPECT_EQ(act(jobs->at(1).id, contract::JobRequest::Action::retry).error().code, ErrorCode::failed_precondition);
-  EXPECT_EQ(act("job_none", contract::JobRequest::Action::cancel).error().code, ErrorCode::not_found);
+  EXPECT_EQ(act(jobs->at(0).id, contract::JobRequest::Action::cancel)->job.state,
+            JobState::cancelled);
+  EXPECT_EQ(act(jobs->at(1).id, contract::JobRequest::Action::cancel).error().code,
+            ErrorCode::failed_precondition);
+  EXPECT_EQ(act(jobs->at(1).id, contract::JobRequest::Action::retry).error().code,
+            ErrorCode::failed_precondition);
+  EXPECT_EQ(act("job_none", contract::JobRequest::Action::cancel).error().code,
+            ErrorCode::not_found);
   const auto again = act(jobs->at(0).id, contract::JobRequest::Action::retry);
   ASSERT_TRUE(again.has_value()) << again.error().message;
   EXPECT_EQ(place_->wait({again->job})[0].state, JobState::ready);
@@ -207,8 +225,10 @@ TEST_F(Dataprep, AQueuedJobCanBeCancelled) {
   settings.documents = 1;
   restart(settings);
   place_->embedding.hold("zebra");
-  const auto jobs = place_->ingest({.files = {{.source = "a.md", .bytes = page("zebra")}, {.source = "b.md", .bytes = page("lion")}}});
-  const auto cancelled = place_->ask<contract::JobReply>(contract::JobRequest{jobs->at(1).id, contract::JobRequest::Action::cancel});
+  const auto jobs = place_->ingest({.files = {{.source = "a.md", .bytes = page("zebra")},
+                                              {.source = "b.md", .bytes = page("lion")}}});
+  const auto cancelled = place_->ask<contract::JobReply>(
+      contract::JobRequest{jobs->at(1).id, contract::JobRequest::Action::cancel});
   EXPECT_EQ(cancelled->job.state, JobState::cancelled);
   place_->embedding.release();
   EXPECT_EQ(place_->wait(*jobs)[0].state, JobState::ready);
@@ -222,7 +242,8 @@ TEST_F(Dataprep, ShowsProgress) {
   const contract::Job job = place_->job(jobs->at(0).id);
   EXPECT_EQ(job.state, JobState::embedding);
   EXPECT_GT(job.total, job.done);
-  const auto listed = place_->ask<contract::ListJobsReply>(contract::ListJobsRequest{.unfinished_only = true});
+  const auto listed =
+      place_->ask<contract::ListJobsReply>(contract::ListJobsRequest{.unfinished_only = true});
   ASSERT_EQ(listed->jobs.size(), 1U);
   EXPECT_EQ(listed->jobs[0].state, JobState::embedding);
   place_->embedding.release();
@@ -238,7 +259,8 @@ TEST_F(Dataprep, SmallDocumentsPassLargeOnes) {
   const auto large = place_->ingest({.files = {{.source = "l1.md", .bytes = page("LARGE", 100)},
                                                {.source = "l2.md", .bytes = page("LARGE", 100)},
                                                {.source = "l3.md", .bytes = page("LARGE", 100)}}});
-  const auto small = place_->ingest({.files = {{.source = "s1.md", .bytes = page("small")}, {.source = "s2.md", .bytes = page("small")}}});
+  const auto small = place_->ingest({.files = {{.source = "s1.md", .bytes = page("small")},
+                                               {.source = "s2.md", .bytes = page("small")}}});
   for (const contract::Job& job : place_->wait(*small)) EXPECT_EQ(job.state, JobState::ready);
   EXPECT_EQ(place_->documents().size(), 2U);
   place_->embedding.release();
@@ -248,7 +270,8 @@ TEST_F(Dataprep, SmallDocumentsPassLargeOnes) {
 TEST_F(Dataprep, UnfinishedJobsGoOnAfterARestart) {
   place_->embedding.hold("zebra");
   contract::IngestRequest request;
-  for (int i = 0; i < 12; ++i) request.files.push_back({.source = fmt::format("f{}.md", i), .bytes = page("zebra")});
+  for (int i = 0; i < 12; ++i)
+    request.files.push_back({.source = fmt::format("f{}.md", i), .bytes = page("zebra")});
   const auto jobs = place_->ingest(std::move(request));
   wait_until([&] { return place_->embedding.waiting > 0; });
   restart();
@@ -262,11 +285,14 @@ TEST_F(Dataprep, WaitingHasADeadlineAndCanBeCancelled) {
   const auto jobs = place_->ingest({.files = {{.source = "a.md", .bytes = page("zebra")}}});
   base::Context context;
   context.deadline = base::Context::Clock::now() + 20ms;
-  EXPECT_EQ(run_task(place_->service().wait({jobs->at(0).id}, context)).error().code, ErrorCode::deadline_exceeded);
-  EXPECT_EQ(run_task(place_->service().wait({"job_unknown"}, {})).error().code, ErrorCode::not_found);
+  EXPECT_EQ(run_task(place_->service().wait({jobs->at(0).id}, context)).error().code,
+            ErrorCode::deadline_exceeded);
+  EXPECT_EQ(run_task(place_->service().wait({"job_unknown"}, {})).error().code,
+            ErrorCode::not_found);
   base::Context cancelled;
   cancelled.cancellation->request();
-  EXPECT_EQ(run_task(place_->service().wait({jobs->at(0).id}, cancelled)).error().code, ErrorCode::cancelled);
+  EXPECT_EQ(run_task(place_->service().wait({jobs->at(0).id}, cancelled)).error().code,
+            ErrorCode::cancelled);
   place_->embedding.release();
   EXPECT_EQ(place_->wait(*jobs)[0].state, JobState::ready);
 }
@@ -274,7 +300,9 @@ TEST_F(Dataprep, WaitingHasADeadlineAndCanBeCancelled) {
 TEST_F(Dataprep, DeletingIsCompleteWhenItReturns) {
   place_->file("a.md", page("zebra"));
   place_->file("b.md", page("lion"));
-  const auto remove = [&](contract::DeleteDocumentsRequest request) { return place_->ask<contract::DeleteDocumentsReply>(std::move(request)); };
+  const auto remove = [&](contract::DeleteDocumentsRequest request) {
+    return place_->ask<contract::DeleteDocumentsReply>(std::move(request));
+  };
   EXPECT_EQ(remove({.id_or_source = "a.md"})->deleted, 1U);
   EXPECT_TRUE(place_->store().search_keyword("zebra", 10, {.collection = "default"})->empty());
   EXPECT_EQ(place_->documents().size(), 1U);
@@ -291,20 +319,29 @@ TEST_F(Dataprep, DeletingStopsWhatIsOnItsWay) {
   const auto jobs = place_->ingest({.files = {{.source = "a.md", .bytes = page("zebra")}}});
   const auto later = place_->ingest({.files = {{.source = "a.md", .bytes = page("zebra2")}}});
   wait_until([&] { return place_->embedding.waiting > 0; });
-  EXPECT_EQ(place_->ask<contract::DeleteDocumentsReply>(contract::DeleteDocumentsRequest{.id_or_source = "a.md"})->deleted, 0U);
+  EXPECT_EQ(place_
+                ->ask<contract::DeleteDocumentsReply>(
+                    contract::DeleteDocumentsRequest{.id_or_source = "a.md"})
+                ->deleted,
+            0U);
   place_->embedding.release();
   EXPECT_EQ(place_->wait(*jobs)[0].state, JobState::cancelled);
   EXPECT_EQ(place_->wait(*later)[0].state, JobState::cancelled);
   EXPECT_TRUE(place_->documents().empty());
   EXPECT_EQ(Workplace::blobs(folder_.path()), 0U);
-  const auto retry = place_->ask<contract::JobReply>(contract::JobRequest{jobs->at(0).id, contract::JobRequest::Action::retry});
+  const auto retry = place_->ask<contract::JobReply>(
+      contract::JobRequest{jobs->at(0).id, contract::JobRequest::Action::retry});
   EXPECT_EQ(retry.error().code, ErrorCode::failed_precondition);
 }
 
 TEST_F(Dataprep, DeletingForgetsTheBytesOfFailedJobs) {
   place_->file("a.md", "\x89PNG\r\n\x1A\n");
   EXPECT_EQ(Workplace::blobs(folder_.path()), 1U) << "kept for a retry";
-  EXPECT_EQ(place_->ask<contract::DeleteDocumentsReply>(contract::DeleteDocumentsRequest{.id_or_source = "a.md"})->deleted, 0U);
+  EXPECT_EQ(place_
+                ->ask<contract::DeleteDocumentsReply>(
+                    contract::DeleteDocumentsRequest{.id_or_source = "a.md"})
+                ->deleted,
+            0U);
   EXPECT_EQ(Workplace::blobs(folder_.path()), 0U);
 }
 
@@ -312,10 +349,18 @@ TEST_F(Dataprep, DeletingAllEmptiesOneCollection) {
   place_->file("a.md", page("zebra"));
   place_->file("b.md", page("zebra"));
   place_->file("c.md", page("zebra"), {.collection = "other"});
-  EXPECT_EQ(place_->ask<contract::DeleteDocumentsReply>(contract::DeleteDocumentsRequest{.all = true})->deleted, 2U);
+  EXPECT_EQ(
+      place_->ask<contract::DeleteDocumentsReply>(contract::DeleteDocumentsRequest{.all = true})
+          ->deleted,
+      2U);
   EXPECT_EQ(place_->documents().size(), 1U);
-  EXPECT_EQ(place_->ask<contract::DeleteDocumentsReply>(contract::DeleteDocumentsRequest{.all = true})->deleted, 0U);
-  EXPECT_THAT(place_->ask<contract::ListCollectionsReply>(contract::ListCollectionsRequest{})->collections, testing::Contains("other"));
+  EXPECT_EQ(
+      place_->ask<contract::DeleteDocumentsReply>(contract::DeleteDocumentsRequest{.all = true})
+          ->deleted,
+      0U);
+  EXPECT_THAT(
+      place_->ask<contract::ListCollectionsReply>(contract::ListCollectionsRequest{})->collections,
+      testing::Contains("other"));
 }
 
 TEST_F(Dataprep, RefusesWhatCannotBe) {
@@ -325,16 +370,25 @@ TEST_F(Dataprep, RefusesWhatCannotBe) {
   };
   const contract::IngestFile fine{.source = "a.md", .bytes = "x"};
   EXPECT_EQ(error({}), "there is nothing to ingest: give files or links");
-  EXPECT_EQ(error({.files = {{.source = "../../etc/passwd", .bytes = "x"}}}), "the name '../../etc/passwd' leads out of its folder with '..'");
-  EXPECT_EQ(error({.files = {fine, {.source = "./a.md", .bytes = "y"}}}), "a.md is there twice; each document needs a name of its own");
+  EXPECT_EQ(error({.files = {{.source = "../../etc/passwd", .bytes = "x"}}}),
+            "the name '../../etc/passwd' leads out of its folder with '..'");
+  EXPECT_EQ(error({.files = {fine, {.source = "./a.md", .bytes = "y"}}}),
+            "a.md is there twice; each document needs a name of its own");
   EXPECT_EQ(error({.files = {fine}, .collection = ""}), "the collection has no name");
-  EXPECT_EQ(error({.files = {fine}, .collection = "all"}), "the collection name 'all' is reserved: it stands for every collection");
-  EXPECT_EQ(error({.files = {fine}, .chunk_tokens = 5}), "the chunk size must be 32 … 512 tokens, not 5");
-  EXPECT_EQ(error({.files = {fine}, .chunk_overlap_tokens = 1000}), "the chunk overlap must be 0 … 256 tokens, not 1000");
-  EXPECT_EQ(error({.files = {fine}, .metadata = {{"k", std::string(70'000, 'x')}}}), "the metadata is larger than 65536 bytes");
+  EXPECT_EQ(error({.files = {fine}, .collection = "all"}),
+            "the collection name 'all' is reserved: it stands for every collection");
+  EXPECT_EQ(error({.files = {fine}, .chunk_tokens = 5}),
+            "the chunk size must be 32 … 512 tokens, not 5");
+  EXPECT_EQ(error({.files = {fine}, .chunk_overlap_tokens = 1000}),
+            "the chunk overlap must be 0 … 256 tokens, not 1000");
+  EXPECT_EQ(error({.files = {fine}, .metadata = {{"k", std::string(70'000, 'x')}}}),
+            "the metadata is larger than 65536 bytes");
   EXPECT_EQ(error({.links = {"ftp://h/x"}}), "the link 'ftp://h/x' is neither http nor https");
   EXPECT_TRUE(place_->documents().empty());
-  EXPECT_EQ(place_->ask<contract::GetDocumentReply>(contract::GetDocumentRequest{"doc_none"}).error().code, ErrorCode::not_found);
+  EXPECT_EQ(place_->ask<contract::GetDocumentReply>(contract::GetDocumentRequest{"doc_none"})
+                .error()
+                .code,
+            ErrorCode::not_found);
   const auto other = run_task(place_->service().call(contract::EmbeddingRequest{}, {}));
   EXPECT_EQ(other.error().code, ErrorCode::invalid_argument);
 }
@@ -343,12 +397,19 @@ TEST_F(Dataprep, LinksToPrivateAddressesFail) {
   const auto jobs = place_->ingest({.links = {"http://127.0.0.1:1/secret"}});
   const contract::Job job = place_->wait(*jobs)[0];
   EXPECT_EQ(job.state, JobState::failed);
-  EXPECT_EQ(job.error, "the link 'http://127.0.0.1:1/secret' leads to a private address, which is not allowed");
+  EXPECT_EQ(
+      job.error,
+      "the link 'http://127.0.0.1:1/secret' leads to a private address, which is not allowed");
 }
 
 TEST(JobRecord, OptionsSurviveTheirJson) {
-  const JobOptions options{.claimed_mime = "text/html", .link = true, .bytes = 12, .chunk_tokens = 100, .chunk_overlap_tokens = 0,
-                           .forgotten = true, .metadata = {{"a", boost::json::array{1, 2}}}};
+  const JobOptions options{.claimed_mime = "text/html",
+                           .link = true,
+                           .bytes = 12,
+                           .chunk_tokens = 100,
+                           .chunk_overlap_tokens = 0,
+                           .forgotten = true,
+                           .metadata = {{"a", boost::json::array{1, 2}}}};
   const JobOptions read = read_options(write_options(options));
   EXPECT_EQ(write_options(read), write_options(options));
   EXPECT_EQ(read.parameters({}).tokens_target, 100U);

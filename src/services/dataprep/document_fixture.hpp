@@ -15,7 +15,8 @@
 #include "services/dataprep/parse.hpp"
 #include "services/dataprep/parsed_document.hpp"
 
-/// Documents that tests make, and a way to look at what became of them. For tests of this folder only.
+/// Documents that tests make, and a way to look at what became of them. For tests of this folder
+/// only.
 namespace opaline::services::dataprep {
 
 using ArchiveEntries = std::vector<std::pair<std::string, std::string>>;
@@ -48,19 +49,25 @@ inline std::string make_docx(const std::string& body, const ArchiveEntries& more
       "xmlns:w=\"http://schemas.openxmlformats.org/wordprocessingml/2006/main\"";
   ArchiveEntries entries = {
       {"[Content_Types].xml", "<Types/>"},
-      {"word/document.xml", fmt::format("<?xml version=\"1.0\"?><w:document {}><w:body>{}</w:body></w:document>", kNames, body)},
+      {"word/document.xml",
+       fmt::format("<?xml version=\"1.0\"?><w:document {}><w:body>{}</w:body></w:document>", kNames,
+                   body)},
       {"word/styles.xml",
-       fmt::format("<w:styles {}>"
-                   "<w:style w:styleId=\"Title\"><w:name w:val=\"Title\"/></w:style>"
-                   "<w:style w:styleId=\"berschrift1\"><w:name w:val=\"heading 1\"/></w:style>"
-                   "<w:style w:styleId=\"Sub\"><w:name w:val=\"Own\"/><w:basedOn w:val=\"H2\"/></w:style>"
-                   "<w:style w:styleId=\"H2\"><w:name w:val=\"Heading 2\"/></w:style>"
-                   "<w:style w:styleId=\"Code\"><w:name w:val=\"Source Code\"/></w:style>"
-                   "</w:styles>", kNames)},
+       fmt::format(
+           "<w:styles {}>"
+           "<w:style w:styleId=\"Title\"><w:name w:val=\"Title\"/></w:style>"
+           "<w:style w:styleId=\"berschrift1\"><w:name w:val=\"heading 1\"/></w:style>"
+           "<w:style w:styleId=\"Sub\"><w:name w:val=\"Own\"/><w:basedOn w:val=\"H2\"/></w:style>"
+           "<w:style w:styleId=\"H2\"><w:name w:val=\"Heading 2\"/></w:style>"
+           "<w:style w:styleId=\"Code\"><w:name w:val=\"Source Code\"/></w:style>"
+           "</w:styles>",
+           kNames)},
       {"word/numbering.xml",
-       fmt::format("<w:numbering {}><w:abstractNum w:abstractNumId=\"7\"><w:lvl w:ilvl=\"0\"><w:numFmt w:val=\"decimal\"/></w:lvl>"
+       fmt::format("<w:numbering {}><w:abstractNum w:abstractNumId=\"7\"><w:lvl "
+                   "w:ilvl=\"0\"><w:numFmt w:val=\"decimal\"/></w:lvl>"
                    "<w:lvl w:ilvl=\"1\"><w:numFmt w:val=\"bullet\"/></w:lvl></w:abstractNum>"
-                   "<w:num w:numId=\"1\"><w:abstractNumId w:val=\"7\"/></w:num></w:numbering>", kNames)}};
+                   "<w:num w:numId=\"1\"><w:abstractNumId w:val=\"7\"/></w:num></w:numbering>",
+                   kNames)}};
   entries.insert(entries.end(), more.begin(), more.end());
   return make_zip(entries);
 }
@@ -69,7 +76,8 @@ inline std::string docx_paragraph(const std::string& text, const std::string& pr
   return fmt::format("<w:p><w:pPr>{}</w:pPr><w:r><w:t>{}</w:t></w:r></w:p>", properties, text);
 }
 
-/// A PDF file with one page for each text, whose lines stand one below the other; an empty text makes an empty page.
+/// A PDF file with one page for each text, whose lines stand one below the other; an empty text
+/// makes an empty page.
 inline std::string make_pdf(const std::vector<std::string>& pages, const std::string& title = {}) {
   std::string pdf = "%PDF-1.4\n";
   std::vector<std::size_t> offsets;
@@ -84,7 +92,10 @@ inline std::string make_pdf(const std::vector<std::string>& pages, const std::st
   object("<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>");
   object(fmt::format("<</Title({})>>", title));
   for (std::size_t i = 0; i < pages.size(); ++i) {
-    object(fmt::format("<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents {} 0 R/Resources<</Font<</F1 3 0 R>>>>>>", 6 + 2 * i));
+    object(
+        fmt::format("<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents {} 0 "
+                    "R/Resources<</Font<</F1 3 0 R>>>>>>",
+                    6 + 2 * i));
     std::string content = "BT /F1 12 Tf 72 720 Td 14 TL\n";
     std::string_view rest = pages[i];
     while (!rest.empty()) {
@@ -98,13 +109,15 @@ inline std::string make_pdf(const std::vector<std::string>& pages, const std::st
   const std::size_t table = pdf.size();
   pdf += fmt::format("xref\n0 {}\n0000000000 65535 f \n", offsets.size() + 1);
   for (const std::size_t offset : offsets) pdf += fmt::format("{:010} 00000 n \n", offset);
-  pdf += fmt::format("trailer\n<</Size {}/Root 1 0 R/Info 4 0 R>>\nstartxref\n{}\n%%EOF\n", offsets.size() + 1, table);
+  pdf += fmt::format("trailer\n<</Size {}/Root 1 0 R/Info 4 0 R>>\nstartxref\n{}\n%%EOF\n",
+                     offsets.size() + 1, table);
   return pdf;
 }
 
 /// One line a block: its kind, its level when it has one, its text with line ends shown as "\n".
 inline std::string outline(const ParsedDocument& document) {
-  constexpr std::array<std::string_view, kBlockKinds> kNames = {"heading", "term", "header", "paragraph", "item", "row", "code", "quote"};
+  constexpr std::array<std::string_view, kBlockKinds> kNames = {
+      "heading", "term", "header", "paragraph", "item", "row", "code", "quote"};
   std::string lines;
   for (const Block& block : document.blocks) {
     lines += kNames[static_cast<std::size_t>(block.kind)];
@@ -124,7 +137,8 @@ inline std::string outline(const ParsedDocument& document) {
 }
 
 /// The document; a failure to read it, or a broken invariant, fails the test.
-inline ParsedDocument parsed(std::string_view bytes, const std::string& source, const std::string& mime = {}) {
+inline ParsedDocument parsed(std::string_view bytes, const std::string& source,
+                             const std::string& mime = {}) {
   auto document = parse(bytes, {.claimed_mime = mime, .source = source});
   EXPECT_TRUE(document.has_value()) << document.error().message << " " << document.error().detail;
   if (!document) return {};

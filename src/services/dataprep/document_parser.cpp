@@ -89,7 +89,8 @@ struct SpawnedProcess {
 
 Result<SpawnedProcess> spawn(const std::vector<std::string>& command, const Descriptor& input) {
   std::array<int, 2> ends{};
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) return unavailable("socketpair", errno);
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
+    return unavailable("socketpair", errno);
   Descriptor ours(ends[0]);
   const Descriptor theirs = Descriptor(ends[1]).above();
   const Descriptor document = input.above();
@@ -113,19 +114,21 @@ Result<SpawnedProcess> spawn(const std::vector<std::string>& command, const Desc
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 
   std::vector<char*> arguments;
-  for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
+  for (const std::string& argument : command)
+    arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
   char* environment[] = {nullptr};
   SpawnedProcess process{.socket = std::move(ours)};
-  const int error = posix_spawn(&process.id, command.front().c_str(), &actions, &attributes, arguments.data(), environment);
+  const int error = posix_spawn(&process.id, command.front().c_str(), &actions, &attributes,
+                                arguments.data(), environment);
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
   if (error != 0) return unavailable(command.front().c_str(), error);
   return process;
 }
 
-/// A running parser. Killed and reaped by the destructor if it was not awaited, which then waits for the kernel to clear
-/// away its memory.
+/// A running parser. Killed and reaped by the destructor if it was not awaited, which then waits
+/// for the kernel to clear away its memory.
 class ParserProcess {
  public:
   ParserProcess(SpawnedProcess process, const asio::any_io_executor& executor)
@@ -146,7 +149,8 @@ class ParserProcess {
   [[nodiscard]] const std::shared_ptr<Socket>& socket() const { return socket_; }
   void kill_now() const { kill(id_, SIGKILL); }
 
-  /// Suspends until it has ended, or for at most `patience`, after which it is killed. @return its wait status.
+  /// Suspends until it has ended, or for at most `patience`, after which it is killed. @return its
+  /// wait status.
   Task<int> ended(std::chrono::milliseconds patience) {
     auto executor = co_await asio::this_coro::executor;
     const auto handle = static_cast<int>(syscall(SYS_pidfd_open, id_, 0));
@@ -176,25 +180,37 @@ enum class Stopped { no, too_slow, cancelled, deadline };
 
 base::Error how_it_ended(int status, const ParserSettings& settings) {
   if (WIFEXITED(status) && WEXITSTATUS(status) == kExitOutOfMemory) {
-    return {ErrorCode::invalid_argument, fmt::format("needs more than {} MiB to read", settings.memory_bytes >> 20), {}};
+    return {ErrorCode::invalid_argument,
+            fmt::format("needs more than {} MiB to read", settings.memory_bytes >> 20),
+            {}};
   }
   if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
-    return {ErrorCode::invalid_argument, fmt::format("took longer than {} s to read", settings.time.count()), {}};
+    return {ErrorCode::invalid_argument,
+            fmt::format("took longer than {} s to read", settings.time.count()),
+            {}};
   }
   if (WIFSIGNALED(status)) {
     return {ErrorCode::internal,
-            fmt::format("could not be read: its parser crashed (signal {}, {})", WTERMSIG(status), strsignal(WTERMSIG(status))),
+            fmt::format("could not be read: its parser crashed (signal {}, {})", WTERMSIG(status),
+                        strsignal(WTERMSIG(status))),
             {}};
   }
-  return {ErrorCode::internal, fmt::format("could not be read: its parser ended with status {}", WEXITSTATUS(status)), {}};
+  return {ErrorCode::internal,
+          fmt::format("could not be read: its parser ended with status {}", WEXITSTATUS(status)),
+          {}};
 }
 
 /// Sends the job and reads the answer; nothing when the socket closed before it was whole.
-Task<std::optional<std::string>> converse(std::shared_ptr<ParserProcess::Socket> socket, std::string job) {
+Task<std::optional<std::string>> converse(std::shared_ptr<ParserProcess::Socket> socket,
+                                          std::string job) {
   std::uint64_t length = job.size();
-  const std::array<asio::const_buffer, 2> request = {asio::buffer(&length, sizeof length), asio::buffer(job)};
-  if (auto [error, count] = co_await asio::async_write(*socket, request, kAwait); error) co_return std::nullopt;
-  if (auto [error, count] = co_await asio::async_read(*socket, asio::buffer(&length, sizeof length), kAwait); error) {
+  const std::array<asio::const_buffer, 2> request = {asio::buffer(&length, sizeof length),
+                                                     asio::buffer(job)};
+  if (auto [error, count] = co_await asio::async_write(*socket, request, kAwait); error)
+    co_return std::nullopt;
+  if (auto [error, count] =
+          co_await asio::async_read(*socket, asio::buffer(&length, sizeof length), kAwait);
+      error) {
     co_return std::nullopt;
   }
   if (length > kResultBytesMax) co_return std::nullopt;
@@ -203,7 +219,8 @@ Task<std::optional<std::string>> converse(std::shared_ptr<ParserProcess::Socket>
   while (answer.size() < length) {
     const std::size_t before = answer.size();
     answer.resize(std::min<std::size_t>(length, before + (std::size_t{1} << 20)));
-    auto [error, count] = co_await asio::async_read(*socket, asio::buffer(answer.data() + before, answer.size() - before), kAwait);
+    auto [error, count] = co_await asio::async_read(
+        *socket, asio::buffer(answer.data() + before, answer.size() - before), kAwait);
     if (error) co_return std::nullopt;
   }
   co_return answer;
@@ -211,7 +228,8 @@ Task<std::optional<std::string>> converse(std::shared_ptr<ParserProcess::Socket>
 
 }  // namespace
 
-Task<Result<ParsedDocument>> DocumentParser::parse(ParseInput input, ParseHints hints, base::Context context) const {
+Task<Result<ParsedDocument>> DocumentParser::parse(ParseInput input, ParseHints hints,
+                                                   base::Context context) const {
   if (context.cancelled()) co_return base::fail(ErrorCode::cancelled, "was cancelled");
   OPALINE_CO_TRY(Descriptor document, open_input(input));
   input = std::string();
@@ -235,21 +253,25 @@ Task<Result<ParsedDocument>> DocumentParser::parse(ParseInput input, ParseHints 
   });
   const auto registration = context.cancellation->on_request([stop] { stop(Stopped::cancelled); });
 
-  std::string job = encode_job({.hints = std::move(hints),
-                                .memory_bytes = settings_.memory_bytes,
-                                .processor_seconds = static_cast<std::uint64_t>(settings_.time.count()),
-                                .parent = static_cast<std::uint64_t>(getpid())});
+  std::string job =
+      encode_job({.hints = std::move(hints),
+                  .memory_bytes = settings_.memory_bytes,
+                  .processor_seconds = static_cast<std::uint64_t>(settings_.time.count()),
+                  .parent = static_cast<std::uint64_t>(getpid())});
   const std::optional<std::string> answer = co_await converse(process.socket(), std::move(job));
   timer.cancel();
-  // One that has answered, or was told to stop, is not waited for; one that fell silent may tell by its end why.
+  // One that has answered, or was told to stop, is not waited for; one that fell silent may tell by
+  // its end why.
   if (answer || *stopped != Stopped::no) process.kill_now();
   const int status = co_await process.ended(std::chrono::seconds(1));
   if (answer) co_return decode_result(*answer);
   switch (*stopped) {
     case Stopped::too_slow:
-      co_return base::fail(ErrorCode::invalid_argument, fmt::format("took longer than {} s to read", settings_.time.count()));
+      co_return base::fail(ErrorCode::invalid_argument,
+                           fmt::format("took longer than {} s to read", settings_.time.count()));
     case Stopped::cancelled: co_return base::fail(ErrorCode::cancelled, "was cancelled");
-    case Stopped::deadline: co_return base::fail(ErrorCode::deadline_exceeded, "could not be read in the time given");
+    case Stopped::deadline:
+      co_return base::fail(ErrorCode::deadline_exceeded, "could not be read in the time given");
     case Stopped::no: break;
   }
   co_return base::fail(how_it_ended(status, settings_));

@@ -25,7 +25,8 @@ namespace opaline::services::dataprep {
 /// Admits so many coroutines of one event loop at once; the others wait in no particular order.
 class Gate {
  public:
-  Gate(boost::asio::any_io_executor executor, std::size_t places) : places_(places), freed_(std::move(executor)) {}
+  Gate(boost::asio::any_io_executor executor, std::size_t places)
+      : places_(places), freed_(std::move(executor)) {}
 
   /// Holds a place until it dies.
   class Place {
@@ -53,8 +54,8 @@ class Gate {
   base::Event freed_;
 };
 
-/// Takes one document from its bytes to the index: fetch, parse, chunk, embed, commit. Holds no state of its own; what is
-/// done stands in the job's row, which the caller owns. One event loop.
+/// Takes one document from its bytes to the index: fetch, parse, chunk, embed, commit. Holds no
+/// state of its own; what is done stands in the job's row, which the caller owns. One event loop.
 class DocumentWork {
  public:
   /// All must outlive this.
@@ -65,20 +66,23 @@ class DocumentWork {
     const LinkFetcher& links;
     const DocumentParser& parser;
   };
-  DocumentWork(const DataprepSettings& settings, Collaborators with, boost::asio::any_io_executor executor)
+  DocumentWork(const DataprepSettings& settings, Collaborators with,
+               boost::asio::any_io_executor executor)
       : settings_(settings), with_(with), parsers_(std::move(executor), settings.parsers) {}
 
   /// A job on its way. Owners: the pipeline's table and the coroutine that works on it.
   struct Running {
     store::JobRow row;
-    base::Context context;            ///< Its cancellation stops the work.
-    std::function<void()> changed;    ///< Called after each change of `row`.
+    base::Context context;          ///< Its cancellation stops the work.
+    std::function<void()> changed;  ///< Called after each change of `row`.
   };
 
-  /// Works until the document is committed, and the job ended with it in the store, or found unchanged (the caller ends
-  /// it). Services that are unavailable are waited for, with growing pauses, up to `outage_longest`.
+  /// Works until the document is committed, and the job ended with it in the store, or found
+  /// unchanged (the caller ends it). Services that are unavailable are waited for, with growing
+  /// pauses, up to `outage_longest`.
   /// @param known the fingerprint the stored document was made with; "" when unknown.
-  /// @return the state reached. @error why the document cannot be indexed, in words for people; cancelled.
+  /// @return the state reached. @error why the document cannot be indexed, in words for people;
+  /// cancelled.
   base::Task<base::Result<contract::JobState>> run(std::shared_ptr<Running> job, std::string known);
 
  private:
@@ -89,18 +93,24 @@ class DocumentWork {
   base::Task<base::Result<void>> save(std::shared_ptr<Running> job);
   base::Task<base::Result<void>> fetch(std::shared_ptr<Running> job);
   base::Task<base::Result<ParsedDocument>> parse(std::shared_ptr<Running> job);
-  base::Task<base::Result<std::shared_ptr<Passages>>> chunk(std::shared_ptr<Running> job, ParsedDocument document);
-  base::Task<base::Result<void>> embed(std::shared_ptr<Running> job, std::shared_ptr<Passages> passages);
+  base::Task<base::Result<std::shared_ptr<Passages>>> chunk(std::shared_ptr<Running> job,
+                                                            ParsedDocument document);
+  base::Task<base::Result<void>> embed(std::shared_ptr<Running> job,
+                                       std::shared_ptr<Passages> passages);
   base::Task<> embed_lane(std::shared_ptr<Running> job, std::shared_ptr<Passages> passages);
-  base::Task<base::Result<void>> embed_batch(std::shared_ptr<Running> job, std::shared_ptr<Passages> passages, std::size_t first);
-  base::Task<base::Result<contract::JobState>> commit(std::shared_ptr<Running> job, std::shared_ptr<Passages> passages);
+  base::Task<base::Result<void>> embed_batch(std::shared_ptr<Running> job,
+                                             std::shared_ptr<Passages> passages, std::size_t first);
+  base::Task<base::Result<contract::JobState>> commit(std::shared_ptr<Running> job,
+                                                      std::shared_ptr<Passages> passages);
 
-  /// After a failure: waits and says true, or says false when the error is not one that passes, or patience is at its end.
+  /// After a failure: waits and says true, or says false when the error is not one that passes, or
+  /// patience is at its end.
   struct Patience {
     int failures = 0;
     Clock::time_point since{};
   };
-  base::Task<bool> worth_another_try(std::shared_ptr<Running> job, base::Error error, std::shared_ptr<Patience> patience);
+  base::Task<bool> worth_another_try(std::shared_ptr<Running> job, base::Error error,
+                                     std::shared_ptr<Patience> patience);
   static void enter_state(Running& job, contract::JobState state);
 
   const DataprepSettings& settings_;

@@ -1,5 +1,6 @@
-// A .docx file is a ZIP archive of XML parts (ECMA-376). Read are the body, the names of its styles, its numbering, its notes
-// and its title. Nothing is unpacked to disk, no link in it is followed, and XML entities beyond the five are not expanded.
+// A .docx file is a ZIP archive of XML parts (ECMA-376). Read are the body, the names of its
+// styles, its numbering, its notes and its title. Nothing is unpacked to disk, no link in it is
+// followed, and XML entities beyond the five are not expanded.
 #include <archive.h>
 #include <archive_entry.h>
 #include <fmt/format.h>
@@ -23,7 +24,8 @@ using base::ErrorCode;
 using base::Result;
 
 constexpr std::size_t kEntries = 10'000;
-/// An archive that unpacks to more than this many times its size is a bomb, once it is large at all.
+/// An archive that unpacks to more than this many times its size is a bomb, once it is large at
+/// all.
 constexpr std::size_t kRatio = 150;
 constexpr std::size_t kRatioFrom = std::size_t{16} << 20;
 constexpr std::size_t kXmlDepth = 256;
@@ -35,7 +37,7 @@ struct CloseArchive {
 using Parts = std::map<std::string, std::string, std::less<>>;
 
 struct Contents {
-  Parts parts;              ///< The ones we read.
+  Parts parts;  ///< The ones we read.
   bool word = false;
   bool excel = false;
   bool powerpoint = false;
@@ -45,8 +47,9 @@ struct Contents {
 };
 
 bool wanted(std::string_view name) {
-  constexpr std::array<std::string_view, 6> kNames = {"word/document.xml", "word/styles.xml",   "word/numbering.xml",
-                                                      "word/footnotes.xml", "word/endnotes.xml", "docProps/core.xml"};
+  constexpr std::array<std::string_view, 6> kNames = {"word/document.xml",  "word/styles.xml",
+                                                      "word/numbering.xml", "word/footnotes.xml",
+                                                      "word/endnotes.xml",  "docProps/core.xml"};
   return std::ranges::find(kNames, name) != kNames.end();
 }
 
@@ -69,7 +72,8 @@ Result<Contents> unpack(std::string_view bytes) {
       return base::fail(ErrorCode::invalid_argument, "is a damaged ZIP archive");
     }
     if (++entries > kEntries) {
-      return base::fail(ErrorCode::invalid_argument, fmt::format("is an archive of more than {} files", kEntries));
+      return base::fail(ErrorCode::invalid_argument,
+                        fmt::format("is an archive of more than {} files", kEntries));
     }
     const char* path = archive_entry_pathname(entry);
     const std::string name = path == nullptr ? "" : path;
@@ -80,7 +84,8 @@ Result<Contents> unpack(std::string_view bytes) {
     contents.open_document |= name == "content.xml";
     contents.encrypted |= archive_entry_is_encrypted(entry) != 0;
     if (!wanted(name) || contents.parts.contains(name)) continue;
-    if (archive_entry_is_encrypted(entry) != 0) return base::fail(ErrorCode::invalid_argument, "is password-protected");
+    if (archive_entry_is_encrypted(entry) != 0)
+      return base::fail(ErrorCode::invalid_argument, "is password-protected");
     std::string part;
     for (;;) {
       const la_ssize_t count = archive_read_data(zip.get(), buffer.data(), buffer.size());
@@ -88,11 +93,13 @@ Result<Contents> unpack(std::string_view bytes) {
       if (count < 0) return base::fail(ErrorCode::invalid_argument, "has a damaged part: " + name);
       part.append(buffer.data(), static_cast<std::size_t>(count));
       unpacked += static_cast<std::size_t>(count);
-      if (unpacked > limits::kArchiveBytes || (unpacked > kRatioFrom && unpacked / kRatio > bytes.size())) {
+      if (unpacked > limits::kArchiveBytes ||
+          (unpacked > kRatioFrom && unpacked / kRatio > bytes.size())) {
         return base::fail(ErrorCode::invalid_argument,
                           fmt::format("unpacks to more than {} (a ZIP bomb?)",
-                                      unpacked > limits::kArchiveBytes ? fmt::format("{} MiB", limits::kArchiveBytes >> 20)
-                                                                       : fmt::format("{} times its size", kRatio)));
+                                      unpacked > limits::kArchiveBytes
+                                          ? fmt::format("{} MiB", limits::kArchiveBytes >> 20)
+                                          : fmt::format("{} times its size", kRatio)));
       }
     }
     contents.parts.emplace(name, std::move(part));
@@ -101,12 +108,14 @@ Result<Contents> unpack(std::string_view bytes) {
 
 Result<void> require_word(const Contents& contents) {
   if (contents.word) return {};
-  const std::string_view what = contents.excel           ? "an Excel workbook; save it as CSV"
-                                : contents.powerpoint    ? "a PowerPoint presentation; save it as PDF"
-                                : contents.epub          ? "an EPUB book or Java archive"
-                                : contents.open_document ? "an OpenDocument file; save it as .docx or PDF"
-                                                         : "a ZIP archive; unpack it first";
-  return base::fail(ErrorCode::invalid_argument, fmt::format("is not a supported document (looks like {})", what));
+  const std::string_view what = contents.excel        ? "an Excel workbook; save it as CSV"
+                                : contents.powerpoint ? "a PowerPoint presentation; save it as PDF"
+                                : contents.epub       ? "an EPUB book or Java archive"
+                                : contents.open_document
+                                    ? "an OpenDocument file; save it as .docx or PDF"
+                                    : "a ZIP archive; unpack it first";
+  return base::fail(ErrorCode::invalid_argument,
+                    fmt::format("is not a supported document (looks like {})", what));
 }
 
 std::string_view local_name(const pugi::xml_node& node) {
@@ -137,10 +146,10 @@ bool switched_on(const pugi::xml_node& node) {
 
 struct Style {
   std::string based_on;
-  int heading = 0;       ///< 1 … 6, or 7 for the document's title.
+  int heading = 0;  ///< 1 … 6, or 7 for the document's title.
   bool list = false;
   bool code = false;
-  std::string list_id;   ///< w:numId.
+  std::string list_id;  ///< w:numId.
 };
 constexpr int kTitleStyle = 7;
 
@@ -154,12 +163,15 @@ Styles read_styles(std::string_view xml) {
     Style style;
     style.based_on = node.child("w:basedOn").attribute("w:val").value();
     const std::string name = lowered(node.child("w:name").attribute("w:val").value());
-    if (name.starts_with("heading ")) style.heading = std::clamp(number(std::string_view(name).substr(8), 0), 0, 6);
+    if (name.starts_with("heading "))
+      style.heading = std::clamp(number(std::string_view(name).substr(8), 0), 0, 6);
     if (name == "title") style.heading = kTitleStyle;
     style.list = name.starts_with("list") && name != "list paragraph";
-    style.code = name.contains("code") || name.contains("preformatted") || name.contains("verbatim");
+    style.code =
+        name.contains("code") || name.contains("preformatted") || name.contains("verbatim");
     const pugi::xml_node properties = node.child("w:pPr");
-    if (const pugi::xml_node outline = properties.child("w:outlineLvl"); outline && style.heading == 0) {
+    if (const pugi::xml_node outline = properties.child("w:outlineLvl");
+        outline && style.heading == 0) {
       const int level = number(outline.attribute("w:val").value(), 9);
       if (level < 6) style.heading = level + 1;
     }
@@ -182,7 +194,8 @@ class Numbering {
       for (const pugi::xml_node level : node.children("w:lvl")) {
         const int index = number(level.attribute("w:ilvl").value(), 0);
         const std::string_view format = level.child("w:numFmt").attribute("w:val").value();
-        if (index >= 0 && index < 9) counted[static_cast<std::size_t>(index)] = format != "bullet" && format != "none";
+        if (index >= 0 && index < 9)
+          counted[static_cast<std::size_t>(index)] = format != "bullet" && format != "none";
       }
     }
     for (const pugi::xml_node node : root.children("w:num")) {
@@ -224,8 +237,8 @@ class BodyReader {
         table(node, depth + 1);
       } else if (name == "sdt") {
         read(node.child("w:sdtContent"), depth + 1);
-      } else if (name == "ins" || name == "customXml" || name == "moveTo" || name == "footnote" || name == "endnote" ||
-                 name == "smartTag") {
+      } else if (name == "ins" || name == "customXml" || name == "moveTo" || name == "footnote" ||
+                 name == "endnote" || name == "smartTag") {
         read(node, depth + 1);
       }
     }
@@ -245,8 +258,8 @@ class BodyReader {
         text += '\v';
       } else if (name == "noBreakHyphen") {
         text += '-';
-      } else if (name == "del" || name == "moveFrom" || name == "pPr" || name == "rPr" || name == "instrText" ||
-                 name == "Fallback") {
+      } else if (name == "del" || name == "moveFrom" || name == "pPr" || name == "rPr" ||
+                 name == "instrText" || name == "Fallback") {
         // Deleted text, properties, field codes, and the second version of a drawing.
       } else if (name == "r" && switched_on(node.child("w:rPr").child("w:vanish"))) {
         // Hidden from readers, so hidden from models.
@@ -300,11 +313,16 @@ class BodyReader {
     const pugi::xml_node list = properties.child("w:numPr");
     std::string list_id = list.child("w:numId").attribute("w:val").value();
     if (list_id.empty()) list_id = inherited(style, [](const Style& s) { return s.list_id; });
-    const bool item = (!list_id.empty() && list_id != "0") || (list_id.empty() && inherited(style, [](const Style& s) { return s.list; }));
+    const bool item = (!list_id.empty() && list_id != "0") ||
+                      (list_id.empty() && inherited(style, [](const Style& s) { return s.list; }));
     if (item && text.find_first_not_of(" \t\v\n") != std::string::npos) {
-      const auto level = static_cast<std::size_t>(std::clamp(number(list.child("w:ilvl").attribute("w:val").value(), 0), 0, 8));
+      const auto level = static_cast<std::size_t>(
+          std::clamp(number(list.child("w:ilvl").attribute("w:val").value(), 0), 0, 8));
       const std::string marker = numbering_.marker(list_id, level);
-      out_.add({.kind = BlockKind::list_item, .level = static_cast<std::uint8_t>(level), .marker = marker}, text);
+      out_.add({.kind = BlockKind::list_item,
+                .level = static_cast<std::uint8_t>(level),
+                .marker = marker},
+               text);
       return;
     }
     out_.add({}, text);
@@ -323,7 +341,8 @@ class BodyReader {
         if (cells++ > 0) line += " | ";
         line += one_line(text, std::string::npos / 2);
       }
-      const bool header = switched_on(row.child("w:trPr").child("w:tblHeader")) || (first && cells > 1 && node.child("w:tr").next_sibling("w:tr"));
+      const bool header = switched_on(row.child("w:trPr").child("w:tblHeader")) ||
+                          (first && cells > 1 && node.child("w:tr").next_sibling("w:tr"));
       first = false;
       if (line.find_first_not_of(" |") == std::string::npos) continue;
       out_.add({.kind = header ? BlockKind::table_header : BlockKind::table_row}, line);
@@ -346,8 +365,8 @@ class BodyReader {
 bool load(pugi::xml_document& document, const Parts& parts, std::string_view name) {
   const auto part = parts.find(name);
   if (part == parts.end()) return false;
-  const pugi::xml_parse_result result =
-      document.load_buffer(part->second.data(), part->second.size(), pugi::parse_default | pugi::parse_ws_pcdata);
+  const pugi::xml_parse_result result = document.load_buffer(
+      part->second.data(), part->second.size(), pugi::parse_default | pugi::parse_ws_pcdata);
   return result || document.first_child();
 }
 
@@ -357,7 +376,8 @@ Result<void> parse_docx(std::string_view bytes, DocumentWriter& out) {
   OPALINE_TRY(Contents contents, unpack(bytes));
   OPALINE_TRY_DO(require_word(contents));
   for (auto& [name, part] : contents.parts) {
-    if (!base::is_utf8(part) && !part.starts_with("\xFF\xFE") && !part.starts_with("\xFE\xFF")) part = base::to_utf8(part);
+    if (!base::is_utf8(part) && !part.starts_with("\xFF\xFE") && !part.starts_with("\xFE\xFF"))
+      part = base::to_utf8(part);
   }
   pugi::xml_document document;
   if (pugi::xml_document core; load(core, contents.parts, "docProps/core.xml")) {
@@ -371,7 +391,8 @@ Result<void> parse_docx(std::string_view bytes, DocumentWriter& out) {
   BodyReader body(styles, numbering, out);
   body.read(document.child("w:document").child("w:body"), 0);
   for (const std::string_view notes : {"word/footnotes.xml", "word/endnotes.xml"}) {
-    if (pugi::xml_document part; load(part, contents.parts, notes)) body.read(part.first_child(), 0);
+    if (pugi::xml_document part; load(part, contents.parts, notes))
+      body.read(part.first_child(), 0);
   }
   return {};
 }

@@ -1,5 +1,6 @@
-// A page is parsed into a tree and walked once, without recursion, in document order. Inline text gathers in `inline_`
-// until a block element begins or ends; then it becomes a block of the kind that the elements around it say:
+// A page is parsed into a tree and walked once, without recursion, in document order. Inline text
+// gathers in `inline_` until a block element begins or ends; then it becomes a block of the kind
+// that the elements around it say:
 //
 //   li → list_item      dt → term        dd → its term's level + 1      pre → code (verbatim)
 //   tr → table_row      caption, rows of th → table_header             blockquote → quote
@@ -21,10 +22,12 @@ namespace {
 using base::ErrorCode;
 using base::Result;
 
-/// Elements nested deeper than this are refused before a tree is made: the tree's cost grows with the square of it.
+/// Elements nested deeper than this are refused before a tree is made: the tree's cost grows with
+/// the square of it.
 constexpr std::size_t kDepth = 20'000;
 
-/// Memory for one tree. It is given back at once and as a whole: Gumbo's own release recurses as deep as the page nests.
+/// Memory for one tree. It is given back at once and as a whole: Gumbo's own release recurses as
+/// deep as the page nests.
 class Arena {
  public:
   void* allocate(std::size_t size) {
@@ -70,19 +73,23 @@ bool has_class(const GumboNode& node, const std::array<std::string_view, N>& nam
     const auto end = std::min(classes.find_first_of(" \t\n"), classes.size());
     const std::string_view one = classes.substr(0, end);
     classes.remove_prefix(std::min(end + 1, classes.size()));
-    if (std::ranges::any_of(names, [&](std::string_view name) { return equals_lower(one, name); })) return true;
+    if (std::ranges::any_of(names, [&](std::string_view name) { return equals_lower(one, name); }))
+      return true;
   }
   return false;
 }
 
 constexpr std::array<std::string_view, 20> kChromeClasses = {
-    "navheader", "navfooter",     "navbar",     "nav",      "navigation",   "toc",         "toctree-wrapper",
-    "breadcrumb", "breadcrumbs",  "pagination", "menu",     "sidebar",      "sphinxsidebar", "related",
-    "headerlink", "site-header",  "site-footer", "skip-link", "cookie-banner", "mw-editsection"};
-constexpr std::array<std::string_view, 9> kNoteClasses = {"note",      "tip",        "warning", "caution", "important",
-                                                          "admonition", "informalnote", "danger",  "hint"};
+    "navheader",   "navfooter",       "navbar",        "nav",           "navigation",
+    "toc",         "toctree-wrapper", "breadcrumb",    "breadcrumbs",   "pagination",
+    "menu",        "sidebar",         "sphinxsidebar", "related",       "headerlink",
+    "site-header", "site-footer",     "skip-link",     "cookie-banner", "mw-editsection"};
+constexpr std::array<std::string_view, 9> kNoteClasses = {"note",         "tip",       "warning",
+                                                          "caution",      "important", "admonition",
+                                                          "informalnote", "danger",    "hint"};
 constexpr std::array<std::string_view, 1> kCaptionClasses = {"title"};
-constexpr std::array<std::string_view, 3> kTableClasses = {"table", "informaltable", "table-wrapper"};
+constexpr std::array<std::string_view, 3> kTableClasses = {"table", "informaltable",
+                                                           "table-wrapper"};
 
 bool is_hidden(const GumboNode& node) {
   if (has_attribute(node, "hidden")) return true;
@@ -96,26 +103,78 @@ bool is_hidden(const GumboNode& node) {
 /// Elements whose content is never part of the text.
 bool is_silent(GumboTag tag) {
   switch (tag) {
-    case GUMBO_TAG_SCRIPT: case GUMBO_TAG_STYLE: case GUMBO_TAG_NOSCRIPT: case GUMBO_TAG_TEMPLATE: case GUMBO_TAG_HEAD:
-    case GUMBO_TAG_SVG: case GUMBO_TAG_IFRAME: case GUMBO_TAG_OBJECT: case GUMBO_TAG_EMBED: case GUMBO_TAG_CANVAS:
-    case GUMBO_TAG_AUDIO: case GUMBO_TAG_VIDEO: case GUMBO_TAG_SELECT: case GUMBO_TAG_BUTTON: case GUMBO_TAG_INPUT:
-    case GUMBO_TAG_TEXTAREA: case GUMBO_TAG_FRAMESET: case GUMBO_TAG_NOFRAMES: case GUMBO_TAG_TITLE:
-      return true;
+    case GUMBO_TAG_SCRIPT:
+    case GUMBO_TAG_STYLE:
+    case GUMBO_TAG_NOSCRIPT:
+    case GUMBO_TAG_TEMPLATE:
+    case GUMBO_TAG_HEAD:
+    case GUMBO_TAG_SVG:
+    case GUMBO_TAG_IFRAME:
+    case GUMBO_TAG_OBJECT:
+    case GUMBO_TAG_EMBED:
+    case GUMBO_TAG_CANVAS:
+    case GUMBO_TAG_AUDIO:
+    case GUMBO_TAG_VIDEO:
+    case GUMBO_TAG_SELECT:
+    case GUMBO_TAG_BUTTON:
+    case GUMBO_TAG_INPUT:
+    case GUMBO_TAG_TEXTAREA:
+    case GUMBO_TAG_FRAMESET:
+    case GUMBO_TAG_NOFRAMES:
+    case GUMBO_TAG_TITLE: return true;
     default: return false;  // Gumbo's tags, of which there are 250.
   }
 }
 
 bool is_inline(GumboTag tag) {
   switch (tag) {
-    case GUMBO_TAG_A: case GUMBO_TAG_ABBR: case GUMBO_TAG_ACRONYM: case GUMBO_TAG_B: case GUMBO_TAG_BDI: case GUMBO_TAG_BDO:
-    case GUMBO_TAG_BIG: case GUMBO_TAG_CITE: case GUMBO_TAG_CODE: case GUMBO_TAG_DATA: case GUMBO_TAG_DEL: case GUMBO_TAG_DFN:
-    case GUMBO_TAG_EM: case GUMBO_TAG_FONT: case GUMBO_TAG_I: case GUMBO_TAG_IMG: case GUMBO_TAG_INS: case GUMBO_TAG_KBD:
-    case GUMBO_TAG_LABEL: case GUMBO_TAG_MARK: case GUMBO_TAG_NOBR: case GUMBO_TAG_Q: case GUMBO_TAG_RUBY: case GUMBO_TAG_RB:
-    case GUMBO_TAG_RP: case GUMBO_TAG_RT: case GUMBO_TAG_S: case GUMBO_TAG_SAMP: case GUMBO_TAG_SMALL: case GUMBO_TAG_SPAN:
-    case GUMBO_TAG_STRIKE: case GUMBO_TAG_STRONG: case GUMBO_TAG_SUB: case GUMBO_TAG_SUP: case GUMBO_TAG_TIME:
-    case GUMBO_TAG_TT: case GUMBO_TAG_U: case GUMBO_TAG_VAR: case GUMBO_TAG_WBR: case GUMBO_TAG_UNKNOWN: case GUMBO_TAG_BR:
-    case GUMBO_TAG_MATH: case GUMBO_TAG_MI: case GUMBO_TAG_MO: case GUMBO_TAG_MN: case GUMBO_TAG_MS: case GUMBO_TAG_MTEXT:
-      return true;
+    case GUMBO_TAG_A:
+    case GUMBO_TAG_ABBR:
+    case GUMBO_TAG_ACRONYM:
+    case GUMBO_TAG_B:
+    case GUMBO_TAG_BDI:
+    case GUMBO_TAG_BDO:
+    case GUMBO_TAG_BIG:
+    case GUMBO_TAG_CITE:
+    case GUMBO_TAG_CODE:
+    case GUMBO_TAG_DATA:
+    case GUMBO_TAG_DEL:
+    case GUMBO_TAG_DFN:
+    case GUMBO_TAG_EM:
+    case GUMBO_TAG_FONT:
+    case GUMBO_TAG_I:
+    case GUMBO_TAG_IMG:
+    case GUMBO_TAG_INS:
+    case GUMBO_TAG_KBD:
+    case GUMBO_TAG_LABEL:
+    case GUMBO_TAG_MARK:
+    case GUMBO_TAG_NOBR:
+    case GUMBO_TAG_Q:
+    case GUMBO_TAG_RUBY:
+    case GUMBO_TAG_RB:
+    case GUMBO_TAG_RP:
+    case GUMBO_TAG_RT:
+    case GUMBO_TAG_S:
+    case GUMBO_TAG_SAMP:
+    case GUMBO_TAG_SMALL:
+    case GUMBO_TAG_SPAN:
+    case GUMBO_TAG_STRIKE:
+    case GUMBO_TAG_STRONG:
+    case GUMBO_TAG_SUB:
+    case GUMBO_TAG_SUP:
+    case GUMBO_TAG_TIME:
+    case GUMBO_TAG_TT:
+    case GUMBO_TAG_U:
+    case GUMBO_TAG_VAR:
+    case GUMBO_TAG_WBR:
+    case GUMBO_TAG_UNKNOWN:
+    case GUMBO_TAG_BR:
+    case GUMBO_TAG_MATH:
+    case GUMBO_TAG_MI:
+    case GUMBO_TAG_MO:
+    case GUMBO_TAG_MN:
+    case GUMBO_TAG_MS:
+    case GUMBO_TAG_MTEXT: return true;
     default: return false;
   }
 }
@@ -191,7 +250,8 @@ class PageReader {
       return false;
     }
     if (tag == GUMBO_TAG_IMG) {
-      if (const auto alt = attribute(node, "alt"); !alt.empty()) inline_.append(" ").append(alt).append(" ");
+      if (const auto alt = attribute(node, "alt"); !alt.empty())
+        inline_.append(" ").append(alt).append(" ");
       return false;
     }
     if (is_inline(tag)) return true;
@@ -201,7 +261,10 @@ class PageReader {
   bool enter_block(const GumboNode& node, GumboTag tag) {
     if (cell_depth_ > 0) {
       // What is in a cell stays in its row.
-      inline_ += tag == GUMBO_TAG_TR || tag == GUMBO_TAG_LI || tag == GUMBO_TAG_DT || tag == GUMBO_TAG_P ? '\v' : ' ';
+      inline_ +=
+          tag == GUMBO_TAG_TR || tag == GUMBO_TAG_LI || tag == GUMBO_TAG_DT || tag == GUMBO_TAG_P
+              ? '\v'
+              : ' ';
       if (tag == GUMBO_TAG_TABLE) ++cell_tables_;
       if (tag == GUMBO_TAG_PRE) ++pre_depth_;
       return true;
@@ -216,8 +279,13 @@ class PageReader {
       case GUMBO_TAG_DD: ++definition_depth_; break;
       case GUMBO_TAG_PRE: ++pre_depth_; break;
       case GUMBO_TAG_BLOCKQUOTE: ++quote_depth_; break;
-      case GUMBO_TAG_TABLE: tables_.push_back(is_layout(node) ? Table::layout : Table::of_rows); break;
-      case GUMBO_TAG_TR: row_.clear(); row_headers_ = 0; break;
+      case GUMBO_TAG_TABLE:
+        tables_.push_back(is_layout(node) ? Table::layout : Table::of_rows);
+        break;
+      case GUMBO_TAG_TR:
+        row_.clear();
+        row_headers_ = 0;
+        break;
       case GUMBO_TAG_TD:
       case GUMBO_TAG_TH:
         if (!tables_.empty() && tables_.back() == Table::of_rows) ++cell_depth_;
@@ -268,12 +336,16 @@ class PageReader {
       case GUMBO_TAG_UL:
       case GUMBO_TAG_OL:
       case GUMBO_TAG_MENU:
-      case GUMBO_TAG_DL: if (!lists_.empty()) lists_.pop_back(); break;
+      case GUMBO_TAG_DL:
+        if (!lists_.empty()) lists_.pop_back();
+        break;
       case GUMBO_TAG_LI: item_begins_ = false; break;
       case GUMBO_TAG_DD: --definition_depth_; break;
       case GUMBO_TAG_PRE: --pre_depth_; break;
       case GUMBO_TAG_BLOCKQUOTE: --quote_depth_; break;
-      case GUMBO_TAG_TABLE: if (!tables_.empty()) tables_.pop_back(); break;
+      case GUMBO_TAG_TABLE:
+        if (!tables_.empty()) tables_.pop_back();
+        break;
       default: break;
     }
     if (has_class(node, kNoteClasses)) --note_depth_;
@@ -287,12 +359,15 @@ class PageReader {
       for (const GumboNode* up = node.parent; up != nullptr; up = up->parent) {
         if (up->type != GUMBO_NODE_ELEMENT) break;
         const GumboTag above = up->v.element.tag;
-        if (above == GUMBO_TAG_ARTICLE || above == GUMBO_TAG_MAIN || above == GUMBO_TAG_SECTION) return false;
+        if (above == GUMBO_TAG_ARTICLE || above == GUMBO_TAG_MAIN || above == GUMBO_TAG_SECTION)
+          return false;
       }
       return true;
     }
     if (attribute(node, "role") == "navigation") return true;
-    return !is_inline(tag) || tag == GUMBO_TAG_A || tag == GUMBO_TAG_SPAN ? has_class(node, kChromeClasses) : false;
+    return !is_inline(tag) || tag == GUMBO_TAG_A || tag == GUMBO_TAG_SPAN
+               ? has_class(node, kChromeClasses)
+               : false;
   }
 
   /// Whether a table only places things on the page: it holds another table or headings.
@@ -309,7 +384,8 @@ class PageReader {
           continue;
         }
       }
-      while (node != &table && node->index_within_parent + 1 >= node->parent->v.element.children.length) {
+      while (node != &table &&
+             node->index_within_parent + 1 >= node->parent->v.element.children.length) {
         node = node->parent;
       }
       if (node == &table) return false;
@@ -320,8 +396,8 @@ class PageReader {
 
   /// DocBook puts a table's caption into a paragraph before it.
   static bool is_caption(const GumboNode& node) {
-    return has_class(node, kCaptionClasses) && node.parent != nullptr && node.parent->type == GUMBO_NODE_ELEMENT &&
-           has_class(*node.parent, kTableClasses);
+    return has_class(node, kCaptionClasses) && node.parent != nullptr &&
+           node.parent->type == GUMBO_NODE_ELEMENT && has_class(*node.parent, kTableClasses);
   }
 
   /// Bulleted and numbered lists around this place.
@@ -400,7 +476,8 @@ class PageReader {
     row_.clear();
     row_headers_ = 0;
     if (!filled) return;
-    out_.add({.kind = header ? BlockKind::table_header : BlockKind::table_row, .level = depth()}, text);
+    out_.add({.kind = header ? BlockKind::table_header : BlockKind::table_row, .level = depth()},
+             text);
   }
 
   DocumentWriter& out_;
@@ -419,22 +496,25 @@ class PageReader {
   bool item_begins_ = false;
 };
 
-/// How deep tags nest at most, roughly: elements that never close count too, void ones do not matter.
+/// How deep tags nest at most, roughly: elements that never close count too, void ones do not
+/// matter.
 std::size_t nesting(std::string_view text) {
   std::size_t depth = 0;
   std::size_t deepest = 0;
-  for (std::size_t at = text.find('<'); at != std::string_view::npos && at + 1 < text.size(); at = text.find('<', at + 1)) {
+  for (std::size_t at = text.find('<'); at != std::string_view::npos && at + 1 < text.size();
+       at = text.find('<', at + 1)) {
     const char next = text[at + 1];
     if (next == '/') {
       if (depth > 0) --depth;
     } else if ((lower(next) >= 'a' && lower(next) <= 'z')) {
       const std::string_view name = text.substr(at + 1, 4);
-      const bool unclosed = equals_lower(name.substr(0, 2), "br") || equals_lower(name.substr(0, 2), "hr") ||
-                            equals_lower(name.substr(0, 2), "li") || equals_lower(name.substr(0, 2), "td") ||
-                            equals_lower(name.substr(0, 2), "tr") || equals_lower(name.substr(0, 2), "th") ||
-                            equals_lower(name.substr(0, 2), "dt") || equals_lower(name.substr(0, 2), "dd") ||
-                            equals_lower(name.substr(0, 3), "img") || equals_lower(name, "meta") ||
-                            equals_lower(name, "link") || equals_lower(name.substr(0, 2), "p>");
+      const bool unclosed =
+          equals_lower(name.substr(0, 2), "br") || equals_lower(name.substr(0, 2), "hr") ||
+          equals_lower(name.substr(0, 2), "li") || equals_lower(name.substr(0, 2), "td") ||
+          equals_lower(name.substr(0, 2), "tr") || equals_lower(name.substr(0, 2), "th") ||
+          equals_lower(name.substr(0, 2), "dt") || equals_lower(name.substr(0, 2), "dd") ||
+          equals_lower(name.substr(0, 3), "img") || equals_lower(name, "meta") ||
+          equals_lower(name, "link") || equals_lower(name.substr(0, 2), "p>");
       if (!unclosed) deepest = std::max(deepest, ++depth);
     }
   }
@@ -458,18 +538,22 @@ std::string page_title(const GumboNode& html) {
   const GumboVector& children = title->v.element.children;
   for (unsigned i = 0; i < children.length; ++i) {
     const auto* one = static_cast<const GumboNode*>(children.data[i]);
-    if (one->type == GUMBO_NODE_TEXT || one->type == GUMBO_NODE_WHITESPACE) text += one->v.text.text;
+    if (one->type == GUMBO_NODE_TEXT || one->type == GUMBO_NODE_WHITESPACE)
+      text += one->v.text.text;
   }
   return text;
 }
 
 Result<void> read_page(std::string_view text, GumboTag context, DocumentWriter& out) {
   if (nesting(text) > kDepth) {
-    return base::fail(ErrorCode::invalid_argument, "nests elements more than " + std::to_string(kDepth) + " deep");
+    return base::fail(ErrorCode::invalid_argument,
+                      "nests elements more than " + std::to_string(kDepth) + " deep");
   }
   Arena arena;
   GumboOptions options = kGumboDefaultOptions;
-  options.allocator = [](void* owner, std::size_t size) { return static_cast<Arena*>(owner)->allocate(size); };
+  options.allocator = [](void* owner, std::size_t size) {
+    return static_cast<Arena*>(owner)->allocate(size);
+  };
   options.deallocator = [](void*, void*) {};
   options.userdata = &arena;
   options.max_errors = 0;
@@ -483,7 +567,9 @@ Result<void> read_page(std::string_view text, GumboTag context, DocumentWriter& 
 
 }  // namespace
 
-Result<void> parse_html(std::string_view text, DocumentWriter& out) { return read_page(text, GUMBO_TAG_LAST, out); }
+Result<void> parse_html(std::string_view text, DocumentWriter& out) {
+  return read_page(text, GUMBO_TAG_LAST, out);
+}
 
 Result<void> parse_html_fragment(std::string_view text, DocumentWriter& out) {
   return read_page(text, GUMBO_TAG_BODY, out);
@@ -497,7 +583,8 @@ std::string declared_charset(std::string_view bytes) {
     const auto at = start.find(key);
     if (at == std::string::npos) continue;
     std::string_view value = std::string_view(start).substr(at + key.size());
-    while (value.starts_with('"') || value.starts_with('\'') || value.starts_with(' ')) value.remove_prefix(1);
+    while (value.starts_with('"') || value.starts_with('\'') || value.starts_with(' '))
+      value.remove_prefix(1);
     const auto end = value.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_:");
     return std::string(value.substr(0, end));
   }

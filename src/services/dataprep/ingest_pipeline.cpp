@@ -21,8 +21,10 @@ using contract::JobState;
 
 namespace {
 
-constexpr std::size_t kJobsRead = 20'000;    ///< Ended jobs whose fingerprints are remembered over a restart.
-constexpr std::size_t kEndsPerCleaning = 64; ///< Blobs are dropped after so many ends, and when all is done.
+constexpr std::size_t kJobsRead =
+    20'000;  ///< Ended jobs whose fingerprints are remembered over a restart.
+constexpr std::size_t kEndsPerCleaning =
+    64;  ///< Blobs are dropped after so many ends, and when all is done.
 
 std::string state_name(JobState state) { return std::string(contract::name(state)); }
 
@@ -34,23 +36,30 @@ IngestPipeline::IngestPipeline(DataprepSettings settings, Collaborators with)
       guard_(loop_.get_executor()),
       links_(settings_.links, with.http),
       parser_(settings_.parser),
-      documents_(settings_, {with.store, with.embedding, with.pool, links_, parser_}, loop_.get_executor()),
+      documents_(settings_, {with.store, with.embedding, with.pool, links_, parser_},
+                 loop_.get_executor()),
       ended_(loop_.get_executor()),
       work_(loop_.get_executor()),
-      queued_gauge_(with.metrics.gauge("opaline_ingest_jobs", "Ingestion jobs not ended yet", {{"state", "queued"}})),
-      running_gauge_(with.metrics.gauge("opaline_ingest_jobs", "Ingestion jobs not ended yet", {{"state", "running"}})) {}
+      queued_gauge_(with.metrics.gauge("opaline_ingest_jobs", "Ingestion jobs not ended yet",
+                                       {{"state", "queued"}})),
+      running_gauge_(with.metrics.gauge("opaline_ingest_jobs", "Ingestion jobs not ended yet",
+                                        {{"state", "running"}})) {}
 
-Result<std::unique_ptr<IngestPipeline>> IngestPipeline::create(DataprepSettings settings, Collaborators with) {
+Result<std::unique_ptr<IngestPipeline>> IngestPipeline::create(DataprepSettings settings,
+                                                               Collaborators with) {
   OPALINE_TRY(const auto unfinished, with.store.list_jobs(limits::kQueuedJobs, true));
   OPALINE_TRY(const auto newest, with.store.list_jobs(kJobsRead, false));
   std::unique_ptr<IngestPipeline> pipeline(new IngestPipeline(std::move(settings), with));
   for (const store::JobRow& row : newest) {
-    if (row.state != state_name(JobState::ready) && row.state != state_name(JobState::ready_with_warnings)) continue;
+    if (row.state != state_name(JobState::ready) &&
+        row.state != state_name(JobState::ready_with_warnings))
+      continue;
     const JobOptions options = read_options(row.options);
-    pipeline->fingerprints_.try_emplace(row.document_id,
-                                        fingerprint(options.parameters(pipeline->settings_.chunks)));
+    pipeline->fingerprints_.try_emplace(
+        row.document_id, fingerprint(options.parameters(pipeline->settings_.chunks)));
   }
-  if (auto cleaned = with.store.drop_unused_blobs(); !cleaned) return base::fail(std::move(cleaned).error());
+  if (auto cleaned = with.store.drop_unused_blobs(); !cleaned)
+    return base::fail(std::move(cleaned).error());
   pipeline->thread_ = std::thread([loop = &pipeline->loop_] { loop->run(); });
   pipeline->enqueue(unfinished);
   return pipeline;
@@ -72,7 +81,8 @@ Task<T> IngestPipeline::on_loop(Task<T> task) {
 void IngestPipeline::enqueue(const std::vector<store::JobRow>& jobs) {
   std::vector<Waiting> waiting;
   for (const store::JobRow& row : jobs) {
-    waiting.push_back({row.id, row.document_id, read_options(row.options).bytes >= settings_.large_bytes});
+    waiting.push_back(
+        {row.id, row.document_id, read_options(row.options).bytes >= settings_.large_bytes});
   }
   {
     std::lock_guard lock(mutex_);
@@ -82,7 +92,8 @@ void IngestPipeline::enqueue(const std::vector<store::JobRow>& jobs) {
 }
 
 Task<Result<void>> IngestPipeline::wait(std::vector<std::string> jobs, base::Context context) {
-  const auto registration = context.cancellation->on_request([this] { asio::post(loop_, [this] { ended_.notify_all(); }); });
+  const auto registration = context.cancellation->on_request(
+      [this] { asio::post(loop_, [this] { ended_.notify_all(); }); });
   co_return co_await on_loop(wait_here(std::move(jobs), context));
 }
 
@@ -143,7 +154,8 @@ void IngestPipeline::pump() {
   show_counts();
 }
 
-/// The oldest job whose document is free; of several jobs of a document the oldest, and no more large ones than may be.
+/// The oldest job whose document is free; of several jobs of a document the oldest, and no more
+/// large ones than may be.
 std::optional<std::size_t> IngestPipeline::next_waiting() const {
   const auto large = static_cast<std::size_t>(
       std::ranges::count_if(started_, [](const auto& entry) { return entry.second.large; }));
@@ -179,7 +191,8 @@ Task<> IngestPipeline::work(Waiting waiting) {
     store::Store& store = with_.store;
     auto cleaned = co_await with_.pool.run([&store] { return store.drop_unused_blobs(); });
     if (!cleaned) {
-      base::log(base::LogLevel::warning, "blobs_not_dropped", {{"error", cleaned.error().message}, {"detail", cleaned.error().detail}});
+      base::log(base::LogLevel::warning, "blobs_not_dropped",
+                {{"error", cleaned.error().message}, {"detail", cleaned.error().detail}});
     }
   }
 }
@@ -193,7 +206,8 @@ Task<> IngestPipeline::work_on(Waiting waiting) {
     row = std::move(*found);
     return Result<void>();
   });
-  if (!read || !row || contract::final(contract::job_state(row->state).value_or(JobState::failed))) co_return;
+  if (!read || !row || contract::final(contract::job_state(row->state).value_or(JobState::failed)))
+    co_return;
   const auto job = std::make_shared<Running>();
   job->row = std::move(*row);
   job->changed = [this, raw = job.get()] { note_running(raw->row); };
@@ -210,15 +224,19 @@ Task<> IngestPipeline::work_on(Waiting waiting) {
   co_await finish(job, std::move(outcome));
 }
 
-/// Runs a write on the pool until it succeeds or fails for good, for work that must not be left half done.
+/// Runs a write on the pool until it succeeds or fails for good, for work that must not be left
+/// half done.
 template <class F>
 Task<std::invoke_result_t<F&>> IngestPipeline::stored(F write) {
   for (auto pause = settings_.retry_first;; pause = std::min(2 * pause, settings_.retry_longest)) {
     auto result = co_await with_.pool.run(write);
     if (result) co_return result;
-    const bool passes = result.error().code == ErrorCode::unavailable || result.error().code == ErrorCode::resource_exhausted;
+    const bool passes = result.error().code == ErrorCode::unavailable ||
+                        result.error().code == ErrorCode::resource_exhausted;
     base::log(base::LogLevel::error, "ingest_store_failed",
-              {{"error", result.error().message}, {"detail", result.error().detail}, {"again", passes && !closing_}});
+              {{"error", result.error().message},
+               {"detail", result.error().detail},
+               {"again", passes && !closing_}});
     if (!passes || closing_) co_return result;
     co_await base::sleep_for(pause, closing_signal_);
   }
@@ -233,8 +251,11 @@ Task<> IngestPipeline::finish(std::shared_ptr<Running> job, Result<JobState> out
     fingerprints_[row.document_id] = fingerprint(options.parameters(settings_.chunks));
   } else {
     const bool cancelled = !outcome && stop_requested_.contains(row.id);
-    if (!outcome && !cancelled && closing_) co_return;  // Interrupted: it is begun again at the next start.
-    row.state = state_name(outcome ? JobState::unchanged : cancelled ? JobState::cancelled : JobState::failed);
+    if (!outcome && !cancelled && closing_)
+      co_return;  // Interrupted: it is begun again at the next start.
+    row.state = state_name(outcome     ? JobState::unchanged
+                           : cancelled ? JobState::cancelled
+                                       : JobState::failed);
     row.error = outcome || cancelled ? "" : outcome.error().message;
     row.updated = unix_now();
     crash_point("before_job_end");
@@ -242,20 +263,33 @@ Task<> IngestPipeline::finish(std::shared_ptr<Running> job, Result<JobState> out
     static_cast<void>(co_await stored([&store, row] { return store.update_job(row); }));
   }
   note_running(row);
-  with_.metrics.counter("opaline_ingest_documents_total", "Ingestion jobs ended, by how", {{"state", row.state}}).add();
+  with_.metrics
+      .counter("opaline_ingest_documents_total", "Ingestion jobs ended, by how",
+               {{"state", row.state}})
+      .add();
   const bool failed = row.state == state_name(JobState::failed);
   base::log(failed ? base::LogLevel::warning : base::LogLevel::info, "ingest_ended",
-            {{"job", row.id}, {"source", row.source}, {"collection", row.collection}, {"state", row.state},
-             {"chunks", row.total}, {"error", row.error}, {"detail", outcome ? std::string() : outcome.error().detail}});
+            {{"job", row.id},
+             {"source", row.source},
+             {"collection", row.collection},
+             {"state", row.state},
+             {"chunks", row.total},
+             {"error", row.error},
+             {"detail", outcome ? std::string() : outcome.error().detail}});
 }
 
 Task<Result<void>> IngestPipeline::wait_here(std::vector<std::string> jobs, base::Context context) {
   ++callers_;
   Result<void> result;
-  while (std::ranges::any_of(jobs, [this](const std::string& job) { return unfinished_.contains(job); })) {
-    if (closing_) result = base::fail(ErrorCode::unavailable, "the server is stopping; the jobs go on when it is back");
+  while (std::ranges::any_of(
+      jobs, [this](const std::string& job) { return unfinished_.contains(job); })) {
+    if (closing_)
+      result = base::fail(ErrorCode::unavailable,
+                          "the server is stopping; the jobs go on when it is back");
     if (context.cancelled()) result = base::fail(ErrorCode::cancelled, "the caller left");
-    if (context.expired()) result = base::fail(ErrorCode::deadline_exceeded, "the jobs did not end in the time given; they go on");
+    if (context.expired())
+      result = base::fail(ErrorCode::deadline_exceeded,
+                          "the jobs did not end in the time given; they go on");
     if (!result) break;
     co_await ended_.wait(context.deadline);
   }
@@ -271,7 +305,8 @@ Task<Result<void>> IngestPipeline::cancel_here(std::vector<std::string> jobs) {
   for (const std::string& job : jobs) {
     if (started_.contains(job)) {
       stop_requested_.insert(job);
-      if (const auto found = running_.find(job); found != running_.end()) found->second->context.cancellation->request();
+      if (const auto found = running_.find(job); found != running_.end())
+        found->second->context.cancellation->request();
       continue;
     }
     const auto waiting = std::ranges::find(waiting_, job, &Waiting::job);
@@ -290,7 +325,8 @@ Task<Result<void>> IngestPipeline::cancel_here(std::vector<std::string> jobs) {
     std::lock_guard lock(mutex_);
     if (--unfinished_documents_[document] == 0) unfinished_documents_.erase(document);
   }
-  while (std::ranges::any_of(jobs, [this](const std::string& job) { return started_.contains(job); })) {
+  while (std::ranges::any_of(jobs,
+                             [this](const std::string& job) { return started_.contains(job); })) {
     co_await ended_.wait();
   }
   --callers_;

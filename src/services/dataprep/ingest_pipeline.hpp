@@ -26,13 +26,13 @@
 
 namespace opaline::services::dataprep {
 
-/// Works the stored jobs, on an event loop and thread of its own: several documents at once, one job of a document at a
-/// time, in the order they came, and never only large ones.
+/// Works the stored jobs, on an event loop and thread of its own: several documents at once, one
+/// job of a document at a time, in the order they came, and never only large ones.
 ///
-/// Everything that matters is in the store; what is here can be lost at any time. A job is queued until `start`ed work on
-/// it ends with a final state in the store, so after a crash it is simply found unfinished and begun again.
-/// create() and all public functions may be called from any thread; coroutines resume on their caller's loop. close() must
-/// be awaited before the destructor.
+/// Everything that matters is in the store; what is here can be lost at any time. A job is queued
+/// until `start`ed work on it ends with a final state in the store, so after a crash it is simply
+/// found unfinished and begun again. create() and all public functions may be called from any
+/// thread; coroutines resume on their caller's loop. close() must be awaited before the destructor.
 class IngestPipeline {
  public:
   /// All must outlive the pipeline.
@@ -44,20 +44,24 @@ class IngestPipeline {
     base::MetricRegistry& metrics;
   };
   /// Reads the unfinished jobs of the store and starts on them. Blocks (disk).
-  [[nodiscard]] static base::Result<std::unique_ptr<IngestPipeline>> create(DataprepSettings settings, Collaborators with);
+  [[nodiscard]] static base::Result<std::unique_ptr<IngestPipeline>> create(
+      DataprepSettings settings, Collaborators with);
   ~IngestPipeline();
   IngestPipeline(const IngestPipeline&) = delete;
   IngestPipeline& operator=(const IngestPipeline&) = delete;
 
   /// Jobs that the store has as queued.
   void enqueue(const std::vector<store::JobRow>& jobs);
-  /// Waits until none of the jobs is queued or worked on. @error deadline_exceeded, cancelled; unavailable: it is closing.
+  /// Waits until none of the jobs is queued or worked on. @error deadline_exceeded, cancelled;
+  /// unavailable: it is closing.
   base::Task<base::Result<void>> wait(std::vector<std::string> jobs, base::Context context);
-  /// Stops a job and returns when its end is in the store. One that had ended before is left as it is.
+  /// Stops a job and returns when its end is in the store. One that had ended before is left as it
+  /// is.
   base::Task<base::Result<void>> cancel(std::string job);
   /// Stops all unfinished jobs of these documents and returns when their ends are in the store.
   base::Task<base::Result<void>> cancel_documents(std::vector<std::string> documents);
-  /// Takes no more jobs, interrupts the running ones (they stay unfinished in the store) and waits for them.
+  /// Takes no more jobs, interrupts the running ones (they stay unfinished in the store) and waits
+  /// for them.
   base::Task<> close();
 
   using Rows = std::unordered_map<std::string, store::JobRow>;
@@ -108,23 +112,26 @@ class IngestPipeline {
 
   // On the loop's thread only.
   std::deque<Waiting> waiting_;
-  std::unordered_map<std::string, Waiting> started_;                  ///< By job.
-  std::map<std::string, std::shared_ptr<Running>> running_;           ///< Of those, the ones whose row is read.
+  std::unordered_map<std::string, Waiting> started_;  ///< By job.
+  std::map<std::string, std::shared_ptr<Running>>
+      running_;  ///< Of those, the ones whose row is read.
   std::set<std::string> busy_documents_;
-  std::set<std::string> unfinished_;                                  ///< Jobs, waiting or started.
-  std::set<std::string> stop_requested_;                              ///< Started jobs to be cancelled.
+  std::set<std::string> unfinished_;      ///< Jobs, waiting or started.
+  std::set<std::string> stop_requested_;  ///< Started jobs to be cancelled.
   base::Event ended_;
   base::TaskGroup work_;
   std::size_t callers_ = 0;
   std::size_t ends_ = 0;
   bool closing_ = false;
-  std::shared_ptr<base::Cancellation> closing_signal_ = base::Cancellation::create();  ///< Owners: this and who waits on it.
+  std::shared_ptr<base::Cancellation> closing_signal_ =
+      base::Cancellation::create();  ///< Owners: this and who waits on it.
 
   // For other threads.
   mutable std::mutex mutex_;
-  Rows shown_;                                                        ///< Of running jobs.
-  std::unordered_map<std::string, std::string> fingerprints_;         ///< By document.
-  std::unordered_map<std::string, std::size_t> unfinished_documents_; ///< How many unfinished jobs each has.
+  Rows shown_;                                                 ///< Of running jobs.
+  std::unordered_map<std::string, std::string> fingerprints_;  ///< By document.
+  std::unordered_map<std::string, std::size_t>
+      unfinished_documents_;  ///< How many unfinished jobs each has.
 
   base::Gauge& queued_gauge_;
   base::Gauge& running_gauge_;

@@ -18,11 +18,13 @@ constexpr int kRules = 1;
 
 boost::json::value parse_value(std::string_view text) {
   boost::json::error_code error;
-  boost::json::value value = boost::json::parse(boost::json::string_view(text.data(), text.size()), error);
+  boost::json::value value =
+      boost::json::parse(boost::json::string_view(text.data(), text.size()), error);
   return error ? boost::json::value() : value;
 }
 
-std::int64_t integer(const boost::json::object& object, std::string_view key, std::int64_t otherwise) {
+std::int64_t integer(const boost::json::object& object, std::string_view key,
+                     std::int64_t otherwise) {
   const auto* value = object.if_contains(key);
   if (value == nullptr) return otherwise;
   if (value->is_int64()) return value->get_int64();
@@ -37,9 +39,12 @@ bool truth(const boost::json::object& object, std::string_view key) {
 }  // namespace
 
 ChunkParameters JobOptions::parameters(const ChunkParameters& defaults) const {
-  ChunkParameters made = chunk_tokens > 0 ? ChunkParameters::for_target(static_cast<std::size_t>(chunk_tokens)) : defaults;
+  ChunkParameters made = chunk_tokens > 0
+                             ? ChunkParameters::for_target(static_cast<std::size_t>(chunk_tokens))
+                             : defaults;
   if (chunk_overlap_tokens >= 0) {
-    made.tokens_overlap = std::min(static_cast<std::size_t>(chunk_overlap_tokens), made.tokens_target / 2);
+    made.tokens_overlap =
+        std::min(static_cast<std::size_t>(chunk_overlap_tokens), made.tokens_target / 2);
   }
   return made;
 }
@@ -66,18 +71,20 @@ JobOptions read_options(std::string_view json) {
   }
   options.link = truth(*object, "link");
   options.forgotten = truth(*object, "forgotten");
-  options.bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(0, integer(*object, "bytes", 0)));
+  options.bytes =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(0, integer(*object, "bytes", 0)));
   options.chunk_tokens = static_cast<int>(integer(*object, "chunk_tokens", 0));
   options.chunk_overlap_tokens = static_cast<int>(integer(*object, "chunk_overlap_tokens", -1));
-  if (const auto* metadata = object->if_contains("metadata"); metadata != nullptr && metadata->is_object()) {
+  if (const auto* metadata = object->if_contains("metadata");
+      metadata != nullptr && metadata->is_object()) {
     options.metadata = metadata->get_object();
   }
   return options;
 }
 
 std::string fingerprint(const ChunkParameters& p) {
-  return fmt::format("{}:{}:{}:{}:{}:{}:{}", kRules, p.tokens_target, p.tokens_max, p.tokens_tiny, p.tokens_overlap,
-                     p.title_path_tokens, p.title_bytes);
+  return fmt::format("{}:{}:{}:{}:{}:{}:{}", kRules, p.tokens_target, p.tokens_max, p.tokens_tiny,
+                     p.tokens_overlap, p.title_path_tokens, p.title_bytes);
 }
 
 contract::Job to_job(const store::JobRow& row) {

@@ -16,22 +16,23 @@ namespace opaline::services::dataprep {
 /// What a job needs to know besides its document's bytes; stored with it as JSON.
 struct JobOptions {
   std::string claimed_mime;
-  bool link = false;            ///< The source is a URL to be fetched.
-  std::uint64_t bytes = 0;      ///< Of the document; 0: not known yet.
-  int chunk_tokens = 0;         ///< As in contract::IngestRequest.
+  bool link = false;        ///< The source is a URL to be fetched.
+  std::uint64_t bytes = 0;  ///< Of the document; 0: not known yet.
+  int chunk_tokens = 0;     ///< As in contract::IngestRequest.
   int chunk_overlap_tokens = -1;
-  bool forgotten = false;       ///< The document was deleted; the job must not run again.
+  bool forgotten = false;  ///< The document was deleted; the job must not run again.
   boost::json::object metadata;
 
   [[nodiscard]] ChunkParameters parameters(const ChunkParameters& defaults) const;
 };
 
 [[nodiscard]] std::string write_options(const JobOptions& options);
-/// Options of a row that cannot be read are the default ones: the store holds what write_options() wrote.
+/// Options of a row that cannot be read are the default ones: the store holds what write_options()
+/// wrote.
 [[nodiscard]] JobOptions read_options(std::string_view json);
 
-/// Names how a document's passages were made: by which version of this program's rules and with which parameters.
-/// The same bytes with the same fingerprint need no new work.
+/// Names how a document's passages were made: by which version of this program's rules and with
+/// which parameters. The same bytes with the same fingerprint need no new work.
 [[nodiscard]] std::string fingerprint(const ChunkParameters& parameters);
 
 [[nodiscard]] contract::Job to_job(const store::JobRow& row);

@@ -1,5 +1,6 @@
-// A JSON document becomes lines "path.to.key: value". An array of objects becomes records, one block each, under a heading
-// with the array's path; so does each line of JSON Lines. Numbers keep the digits they were written with: 1.10 is a version.
+// A JSON document becomes lines "path.to.key: value". An array of objects becomes records, one
+// block each, under a heading with the array's path; so does each line of JSON Lines. Numbers keep
+// the digits they were written with: 1.10 is a version.
 #include <algorithm>
 #include <boost/json/basic_parser_impl.hpp>
 #include <vector>
@@ -137,7 +138,8 @@ class TreeWriter {
  private:
   static bool is_records(const Node& node) {
     return node.kind == Node::Kind::array && !node.items.empty() &&
-           std::ranges::all_of(node.items, [](const Node& item) { return item.kind == Node::Kind::object; });
+           std::ranges::all_of(node.items,
+                               [](const Node& item) { return item.kind == Node::Kind::object; });
   }
 
   static bool has_records(const Node& node) {
@@ -149,7 +151,8 @@ class TreeWriter {
   void set_title(const Node& root) {
     for (const std::string_view key : {"title", "name"}) {
       for (const Node& item : root.items) {
-        if (item.name == key && item.kind == Node::Kind::scalar && !out_.has_title()) out_.set_title(item.text);
+        if (item.name == key && item.kind == Node::Kind::scalar && !out_.has_title())
+          out_.set_title(item.text);
       }
     }
   }
@@ -192,16 +195,18 @@ class TreeWriter {
       for (const char c : node.text) text += c == '\n' ? '\v' : c;
       return;
     }
-    const bool scalars = node.kind == Node::Kind::array && std::ranges::all_of(node.items, [](const Node& item) {
-                           return item.kind == Node::Kind::scalar;
-                         });
+    const bool scalars =
+        node.kind == Node::Kind::array && std::ranges::all_of(node.items, [](const Node& item) {
+          return item.kind == Node::Kind::scalar;
+        });
     if (scalars) {
       std::string list;
       for (const Node& item : node.items) list.append(list.empty() ? "" : ", ").append(item.text);
       append_lines({.text = std::move(list)}, path, text);
       return;
     }
-    for (const Node& item : node.items) append_lines(item, item.name.empty() ? path : joined(path, item.name), text);
+    for (const Node& item : node.items)
+      append_lines(item, item.name.empty() ? path : joined(path, item.name), text);
   }
 
   DocumentWriter& out_;

@@ -36,9 +36,12 @@ void append_entity(std::string& out, std::string_view entity) {
     const bool hexadecimal = entity[2] == 'x' || entity[2] == 'X';
     std::uint32_t value = 0;
     for (const char c : entity.substr(hexadecimal ? 3 : 2)) {
-      const int digit = c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
+      const int digit = c >= '0' && c <= '9'                     ? c - '0'
+                        : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
+                                                                 : -1;
       if (digit < 0) break;
-      value = std::min<std::uint32_t>(value * (hexadecimal ? 16 : 10) + static_cast<std::uint32_t>(digit), 0x110000);
+      value = std::min<std::uint32_t>(
+          value * (hexadecimal ? 16 : 10) + static_cast<std::uint32_t>(digit), 0x110000);
     }
     append_code_point(out, value);
     return;
@@ -47,10 +50,11 @@ void append_entity(std::string& out, std::string_view entity) {
     std::string_view entity;
     std::string_view text;
   };
-  constexpr Name kNames[] = {{"&amp;", "&"},    {"&lt;", "<"},     {"&gt;", ">"},     {"&quot;", "\""}, {"&apos;", "'"},
-                             {"&nbsp;", " "},   {"&copy;", "©"},   {"&mdash;", "—"},  {"&ndash;", "–"}, {"&hellip;", "…"},
-                             {"&rarr;", "→"},   {"&larr;", "←"},   {"&times;", "×"},  {"&deg;", "°"},   {"&euro;", "€"},
-                             {"&laquo;", "«"},  {"&raquo;", "»"},  {"&middot;", "·"}, {"&bull;", "•"},  {"&trade;", "™"}};
+  constexpr Name kNames[] = {
+      {"&amp;", "&"},   {"&lt;", "<"},    {"&gt;", ">"},     {"&quot;", "\""}, {"&apos;", "'"},
+      {"&nbsp;", " "},  {"&copy;", "©"},  {"&mdash;", "—"},  {"&ndash;", "–"}, {"&hellip;", "…"},
+      {"&rarr;", "→"},  {"&larr;", "←"},  {"&times;", "×"},  {"&deg;", "°"},   {"&euro;", "€"},
+      {"&laquo;", "«"}, {"&raquo;", "»"}, {"&middot;", "·"}, {"&bull;", "•"},  {"&trade;", "™"}};
   for (const Name& name : kNames) {
     if (name.entity == entity) {
       out += name.text;
@@ -67,8 +71,12 @@ class MarkdownReader {
   Result<void> read(std::string_view text) {
     MD_PARSER parser{};
     parser.flags = MD_DIALECT_GITHUB;
-    parser.enter_block = [](MD_BLOCKTYPE type, void* detail, void* self) { return of(self).enter(type, detail); };
-    parser.leave_block = [](MD_BLOCKTYPE type, void* detail, void* self) { return of(self).leave(type, detail); };
+    parser.enter_block = [](MD_BLOCKTYPE type, void* detail, void* self) {
+      return of(self).enter(type, detail);
+    };
+    parser.leave_block = [](MD_BLOCKTYPE type, void* detail, void* self) {
+      return of(self).leave(type, detail);
+    };
     parser.enter_span = [](MD_SPANTYPE, void*, void*) { return 0; };
     parser.leave_span = [](MD_SPANTYPE, void*, void*) { return 0; };
     parser.text = [](MD_TEXTTYPE type, const MD_CHAR* bytes, MD_SIZE size, void* self) {
@@ -95,7 +103,8 @@ class MarkdownReader {
       case MD_BLOCK_QUOTE: ++quote_depth_; break;
       case MD_BLOCK_UL: lists_.push_back({}); break;
       case MD_BLOCK_OL:
-        lists_.push_back({.ordered = true, .next_number = static_cast<MD_BLOCK_OL_DETAIL*>(detail)->start});
+        lists_.push_back(
+            {.ordered = true, .next_number = static_cast<MD_BLOCK_OL_DETAIL*>(detail)->start});
         break;
       case MD_BLOCK_LI: item_begins_ = true; break;
       case MD_BLOCK_CODE: code_ = true; break;
@@ -113,7 +122,8 @@ class MarkdownReader {
   int leave(MD_BLOCKTYPE type, void* detail) {
     switch (type) {
       case MD_BLOCK_H: {
-        const auto level = static_cast<std::uint8_t>(static_cast<MD_BLOCK_H_DETAIL*>(detail)->level);
+        const auto level =
+            static_cast<std::uint8_t>(static_cast<MD_BLOCK_H_DETAIL*>(detail)->level);
         out_.add({.kind = BlockKind::heading, .level = level}, text_);
         text_.clear();
         break;
@@ -137,13 +147,24 @@ class MarkdownReader {
         text_.clear();
         break;
       case MD_BLOCK_TR:
-        out_.add({.kind = in_head_ ? BlockKind::table_header : BlockKind::table_row, .level = depth()}, row_);
+        out_.add(
+            {.kind = in_head_ ? BlockKind::table_header : BlockKind::table_row, .level = depth()},
+            row_);
         row_.clear();
         break;
-      case MD_BLOCK_LI: flush(); item_begins_ = false; break;
-      case MD_BLOCK_QUOTE: flush(); --quote_depth_; break;
+      case MD_BLOCK_LI:
+        flush();
+        item_begins_ = false;
+        break;
+      case MD_BLOCK_QUOTE:
+        flush();
+        --quote_depth_;
+        break;
       case MD_BLOCK_UL:
-      case MD_BLOCK_OL: flush(); lists_.pop_back(); break;
+      case MD_BLOCK_OL:
+        flush();
+        lists_.pop_back();
+        break;
       default: flush(); break;
     }
     return 0;
@@ -216,7 +237,8 @@ std::string_view without_front_matter(std::string_view text, DocumentWriter& out
     if (!line.starts_with("title:")) continue;
     line.remove_prefix(6);
     while (line.starts_with(' ')) line.remove_prefix(1);
-    if (line.size() >= 2 && (line.front() == '"' || line.front() == '\'') && line.back() == line.front()) {
+    if (line.size() >= 2 && (line.front() == '"' || line.front() == '\'') &&
+        line.back() == line.front()) {
       line = line.substr(1, line.size() - 2);
     }
     out.set_title(line);

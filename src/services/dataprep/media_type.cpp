@@ -38,7 +38,8 @@ constexpr std::array kSignatures = {
               "ELF",
               "a program"},
     Signature{"MZ", "a Windows program"},
-    Signature{"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", "an old Office document; save it as .docx or PDF"},
+    Signature{"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1",
+              "an old Office document; save it as .docx or PDF"},
     Signature{"{\\rtf", "a rich text document; save it as .docx or PDF"},
     Signature{"%!PS", "a PostScript file; save it as PDF"},
     Signature{"SQLite format 3", "a SQLite database"},
@@ -79,12 +80,14 @@ std::string_view without_preamble(std::string_view text) {
 
 /// How many tags of a page's body stand in the first part of `text`.
 std::size_t html_tags(std::string_view text) {
-  constexpr std::array kTags = {"<p", "<div", "<h1", "<h2", "<h3", "<ul", "<ol", "<li", "<table", "<br", "<a ", "<span", "</"};
+  constexpr std::array kTags = {"<p",  "<div",   "<h1", "<h2", "<h3",   "<ul", "<ol",
+                                "<li", "<table", "<br", "<a ", "<span", "</"};
   const std::string sample = lowered(text.substr(0, 16 * 1024));
   std::size_t found = 0;
   for (std::size_t at = sample.find('<'); at != std::string::npos; at = sample.find('<', at + 1)) {
     const std::string_view rest = std::string_view(sample).substr(at);
-    if (std::ranges::any_of(kTags, [&](std::string_view tag) { return rest.starts_with(tag); })) ++found;
+    if (std::ranges::any_of(kTags, [&](std::string_view tag) { return rest.starts_with(tag); }))
+      ++found;
   }
   return found;
 }
@@ -92,9 +95,11 @@ std::size_t html_tags(std::string_view text) {
 bool is_html(std::string_view text, std::string_view type, std::string_view suffix) {
   const std::string start = lowered(without_preamble(text).substr(0, 64));
   constexpr std::array kStarts = {"<!doctype html", "<html", "<head", "<body"};
-  if (std::ranges::any_of(kStarts, [&](std::string_view s) { return start.starts_with(s); })) return true;
+  if (std::ranges::any_of(kStarts, [&](std::string_view s) { return start.starts_with(s); }))
+    return true;
   if (text.starts_with("<?xml") || start.starts_with("<!doctype")) return true;
-  if (type == "text/html" || type == "application/xhtml+xml" || suffix == "html" || suffix == "htm" || suffix == "xhtml") {
+  if (type == "text/html" || type == "application/xhtml+xml" || suffix == "html" ||
+      suffix == "htm" || suffix == "xhtml") {
     return html_tags(text) >= 1;
   }
   return start.starts_with('<') && html_tags(text) >= 4;
@@ -136,10 +141,11 @@ bool is_markdown(std::string_view text) {
     const std::string_view line = rest.substr(0, end);
     rest.remove_prefix(std::min(end + 1, rest.size()));
     const auto hashes = line.find_first_not_of('#');
-    if (hashes != std::string_view::npos && hashes >= 1 && hashes <= 6 && line[hashes] == ' ') heading = true;
+    if (hashes != std::string_view::npos && hashes >= 1 && hashes <= 6 && line[hashes] == ' ')
+      heading = true;
     if (line.starts_with("```")) fence = true;
-    if (line.starts_with("- ") || line.starts_with("* ") || line.starts_with("|") || line.contains("](") ||
-        line.contains("**")) {
+    if (line.starts_with("- ") || line.starts_with("* ") || line.starts_with("|") ||
+        line.contains("](") || line.contains("**")) {
       other = true;
     }
   }
@@ -160,10 +166,13 @@ std::variant<Format, Unsupported> detect_binary(std::string_view bytes) {
   if (bytes.starts_with("PK\x03\x04") || bytes.starts_with("PK\x05\x06")) return Format::zip;
   for (const Signature& signature : kSignatures) {
     if (!bytes.starts_with(signature.bytes)) continue;
-    // A text may begin with "BM" or "Rar!" too; but markup of other programs is no text worth reading.
-    const bool plain = std::ranges::all_of(signature.bytes, [](char c) { return c >= ' ' && c < 0x7F; });
+    // A text may begin with "BM" or "Rar!" too; but markup of other programs is no text worth
+    // reading.
+    const bool plain =
+        std::ranges::all_of(signature.bytes, [](char c) { return c >= ' ' && c < 0x7F; });
     const bool markup = signature.bytes == "{\\rtf" || signature.bytes == "%!PS";
-    if (!plain || markup || !looks_like_text(bytes)) return Unsupported{std::string(signature.name)};
+    if (!plain || markup || !looks_like_text(bytes))
+      return Unsupported{std::string(signature.name)};
   }
   if (bytes.size() >= 12 && bytes.substr(4, 4) == "ftyp") return Unsupported{"a media file"};
   if (!looks_like_text(bytes)) return Unsupported{"binary data"};
@@ -174,15 +183,19 @@ Format detect_text(std::string_view text, std::string_view claimed_mime, std::st
   const std::string type = lowered(trimmed(claimed_mime.substr(0, claimed_mime.find(';'))));
   const std::string suffix = extension(source);
   const std::string_view body = trimmed(text);
-  const bool says_markdown = type == "text/markdown" || suffix == "md" || suffix == "markdown" || suffix == "mdx";
+  const bool says_markdown =
+      type == "text/markdown" || suffix == "md" || suffix == "markdown" || suffix == "mdx";
   if (!says_markdown && is_html(text, type, suffix)) return Format::html;
 
-  const bool says_lines = type == "application/jsonl" || type == "application/x-ndjson" || suffix == "jsonl" || suffix == "ndjson";
+  const bool says_lines = type == "application/jsonl" || type == "application/x-ndjson" ||
+                          suffix == "jsonl" || suffix == "ndjson";
   const bool says_json = type == "application/json" || suffix == "json";
   if (says_lines) return Format::json_lines;
   if (body.starts_with('{') || body.starts_with('[')) {
     if (!says_markdown && (says_json || is_json(body))) {
-      return says_json && body.contains('\n') && !is_json(body) && is_json_lines(body) ? Format::json_lines : Format::json;
+      return says_json && body.contains('\n') && !is_json(body) && is_json_lines(body)
+                 ? Format::json_lines
+                 : Format::json;
     }
     if (!says_markdown && is_json_lines(body)) return Format::json_lines;
   } else if (says_json) {
@@ -190,7 +203,8 @@ Format detect_text(std::string_view text, std::string_view claimed_mime, std::st
   }
 
   if (says_markdown) return Format::markdown;
-  const bool says_csv = type == "text/csv" || type == "text/tab-separated-values" || suffix == "csv" || suffix == "tsv";
+  const bool says_csv = type == "text/csv" || type == "text/tab-separated-values" ||
+                        suffix == "csv" || suffix == "tsv";
   const bool says_text = suffix == "txt" || suffix == "text" || suffix == "log" || suffix == "rst";
   if (says_csv || (!says_text && csv_delimiter(text))) return Format::csv;
   if (!says_text && is_markdown(text)) return Format::markdown;
@@ -203,7 +217,8 @@ std::string_view mime(Format format) {
     case Format::markdown: return "text/markdown";
     case Format::text: return "text/plain";
     case Format::pdf: return "application/pdf";
-    case Format::zip: return "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
+    case Format::zip:
+      return "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
     case Format::csv: return "text/csv";
     case Format::json: return "application/json";
     case Format::json_lines: return "application/jsonl";

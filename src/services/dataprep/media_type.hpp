@@ -14,12 +14,14 @@ struct Unsupported {
   std::string name;
 };
 
-/// The format by its first bytes, for those that have a signature; `Format::text` for all that may be text.
+/// The format by its first bytes, for those that have a signature; `Format::text` for all that may
+/// be text.
 [[nodiscard]] std::variant<Format, Unsupported> detect_binary(std::string_view bytes);
 
-/// Which text format `text` (UTF-8) has: by what is in it; name and claimed type decide between Markdown and plain text and
-/// for tables and pages too short to tell.
-[[nodiscard]] Format detect_text(std::string_view text, std::string_view claimed_mime, std::string_view source);
+/// Which text format `text` (UTF-8) has: by what is in it; name and claimed type decide between
+/// Markdown and plain text and for tables and pages too short to tell.
+[[nodiscard]] Format detect_text(std::string_view text, std::string_view claimed_mime,
+                                 std::string_view source);
 
 /// "text/html", …
 [[nodiscard]] std::string_view mime(Format format);

@@ -28,11 +28,12 @@ Result<void> parse_text(Format format, std::string_view text, DocumentWriter& ou
   return base::fail(ErrorCode::internal, "is of no known format");
 }
 
-Result<Format> parse_into(std::string_view bytes, const ParseHints& hints, const PdfReader& read_pdf,
-                          DocumentWriter& out) {
+Result<Format> parse_into(std::string_view bytes, const ParseHints& hints,
+                          const PdfReader& read_pdf, DocumentWriter& out) {
   const auto detected = detect_binary(bytes);
   if (const auto* other = std::get_if<Unsupported>(&detected)) {
-    return base::fail(ErrorCode::invalid_argument, "is not a supported document (looks like " + other->name + ")");
+    return base::fail(ErrorCode::invalid_argument,
+                      "is not a supported document (looks like " + other->name + ")");
   }
   const Format binary = std::get<Format>(detected);
   if (binary == Format::pdf) {
@@ -46,7 +47,8 @@ Result<Format> parse_into(std::string_view bytes, const ParseHints& hints, const
   }
   OPALINE_TRY(const DecodedText decoded, decode_text(bytes, declared_charset(bytes)));
   if (decoded.encoding != "UTF-8") out.warn("read as " + decoded.encoding);
-  if (decoded.replaced) out.warn("some bytes are not valid " + decoded.encoding + " and were replaced");
+  if (decoded.replaced)
+    out.warn("some bytes are not valid " + decoded.encoding + " and were replaced");
   const Format format = detect_text(decoded.text, hints.claimed_mime, hints.source);
   OPALINE_TRY_DO(parse_text(format, decoded.text, out));
   return format;
@@ -54,18 +56,20 @@ Result<Format> parse_into(std::string_view bytes, const ParseHints& hints, const
 
 }  // namespace
 
-Result<ParsedDocument> parse(std::string_view bytes, const ParseHints& hints, const PdfReader& read_pdf) {
+Result<ParsedDocument> parse(std::string_view bytes, const ParseHints& hints,
+                             const PdfReader& read_pdf) {
   if (bytes.empty()) return base::fail(ErrorCode::invalid_argument, "is empty");
   DocumentWriter out;
   OPALINE_TRY(const Format format, parse_into(bytes, hints, read_pdf, out));
   if (out.empty()) return base::fail(ErrorCode::invalid_argument, "contains no text");
   if (out.blocks() > kBlocksMax) {
-    return base::fail(ErrorCode::invalid_argument, fmt::format("has more than {} paragraphs or rows", kBlocksMax));
+    return base::fail(ErrorCode::invalid_argument,
+                      fmt::format("has more than {} paragraphs or rows", kBlocksMax));
   }
   ParsedDocument document = std::move(out).finish(mime(format), stem(hints.source));
   if (document.text.size() > limits::kDocumentTextBytes) {
-    return base::fail(ErrorCode::invalid_argument,
-                      fmt::format("has more than {} MiB of text", limits::kDocumentTextBytes >> 20));
+    return base::fail(ErrorCode::invalid_argument, fmt::format("has more than {} MiB of text",
+                                                               limits::kDocumentTextBytes >> 20));
   }
   return document;
 }

@@ -72,7 +72,8 @@ class Decoder {
 };
 
 std::unexpected<base::Error> nonsense(std::string detail) {
-  return base::fail(ErrorCode::internal, "could not be read: its parser gave no proper answer", std::move(detail));
+  return base::fail(ErrorCode::internal, "could not be read: its parser gave no proper answer",
+                    std::move(detail));
 }
 
 void encode_document(const ParsedDocument& document, Encoder& out) {
@@ -99,9 +100,11 @@ Result<ParsedDocument> decode_document(Decoder& in) {
   document.text = in.text(limits::kDocumentTextBytes);
   const auto warnings = in.number<std::uint64_t>();
   if (warnings > kStrings) return nonsense("too many warnings");
-  for (std::uint64_t i = 0; i < warnings; ++i) document.warnings.push_back(base::to_utf8(in.text(64 * 1024)));
+  for (std::uint64_t i = 0; i < warnings; ++i)
+    document.warnings.push_back(base::to_utf8(in.text(64 * 1024)));
   const auto blocks = in.number<std::uint64_t>();
-  if (in.failed() || blocks > kBlocksMax || blocks * kBlockBytes != in.left()) return nonsense("wrong number of blocks");
+  if (in.failed() || blocks > kBlocksMax || blocks * kBlockBytes != in.left())
+    return nonsense("wrong number of blocks");
   document.blocks.reserve(blocks);
   for (std::uint64_t i = 0; i < blocks; ++i) {
     Block block;
@@ -113,7 +116,8 @@ Result<ParsedDocument> decode_document(Decoder& in) {
     document.blocks.push_back(block);
   }
   if (std::string why = broken_invariant(document); !why.empty()) return nonsense(std::move(why));
-  if (!base::is_utf8(document.title) || !base::is_utf8(document.mime)) return nonsense("the title is not UTF-8");
+  if (!base::is_utf8(document.title) || !base::is_utf8(document.mime))
+    return nonsense("the title is not UTF-8");
   return document;
 }
 
@@ -160,7 +164,8 @@ Result<ParsedDocument> decode_result(std::string_view bytes) {
   const auto code = in.number<std::uint8_t>();
   std::string message = base::to_utf8(in.text(4096));
   std::string detail = base::to_utf8(in.text(64 * 1024));
-  if (!in.at_end() || code > static_cast<std::uint8_t>(ErrorCode::internal)) return nonsense("not a parse result");
+  if (!in.at_end() || code > static_cast<std::uint8_t>(ErrorCode::internal))
+    return nonsense("not a parse result");
   return base::fail(static_cast<ErrorCode>(code), std::move(message), std::move(detail));
 }
 

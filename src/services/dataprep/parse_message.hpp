@@ -9,12 +9,14 @@
 #include "services/dataprep/parse.hpp"
 #include "services/dataprep/parsed_document.hpp"
 
-/// What the server and a parser process say to each other, over a socket that is the process's descriptor 0:
+/// What the server and a parser process say to each other, over a socket that is the process's
+/// descriptor 0:
 ///
 ///   server → parser   u64 length, ParseJob        (the document is open as descriptor 3)
 ///   parser → server   u64 length, Result<ParsedDocument>
 ///
-/// Numbers are little-endian, texts carry their length. The parser's side is not trusted: decode_result() checks everything.
+/// Numbers are little-endian, texts carry their length. The parser's side is not trusted:
+/// decode_result() checks everything.
 namespace opaline::services::dataprep {
 
 inline constexpr int kSocketDescriptor = 0;
@@ -35,7 +37,8 @@ struct ParseJob {
 [[nodiscard]] std::string encode_job(const ParseJob& job);
 [[nodiscard]] base::Result<ParseJob> decode_job(std::string_view bytes);
 [[nodiscard]] std::string encode_result(const base::Result<ParsedDocument>& result);
-/// The document or the parser's own error. @error internal: the bytes are not a result, or the document breaks its invariant.
+/// The document or the parser's own error. @error internal: the bytes are not a result, or the
+/// document breaks its invariant.
 [[nodiscard]] base::Result<ParsedDocument> decode_result(std::string_view bytes);
 
 }  // namespace opaline::services::dataprep

@@ -12,7 +12,10 @@ namespace {
 using base::ErrorCode;
 
 TEST(ParseMessage, CarriesJobsAndResults) {
-  const ParseJob job{.hints = {.claimed_mime = "text/html", .source = "a/b.html"}, .memory_bytes = 7, .processor_seconds = 8, .parent = 9};
+  const ParseJob job{.hints = {.claimed_mime = "text/html", .source = "a/b.html"},
+                     .memory_bytes = 7,
+                     .processor_seconds = 8,
+                     .parent = 9};
   const auto read = decode_job(encode_job(job));
   ASSERT_TRUE(read.has_value());
   EXPECT_EQ(read->hints.source, "a/b.html");
@@ -21,7 +24,8 @@ TEST(ParseMessage, CarriesJobsAndResults) {
 
   const ParsedDocument document = parsed("# T\n\ntext\n\n- a\n", "a.md");
   EXPECT_EQ(decode_result(encode_result(document)).value(), document);
-  const base::Result<ParsedDocument> failed = base::fail(ErrorCode::invalid_argument, "is empty", "detail");
+  const base::Result<ParsedDocument> failed =
+      base::fail(ErrorCode::invalid_argument, "is empty", "detail");
   EXPECT_EQ(decode_result(encode_result(failed)).error(), failed.error());
 }
 

@@ -15,19 +15,25 @@ TEST(Parse, NamesWhatItCannotRead) {
     std::string bytes;
     std::string_view looks_like;
   };
-  const Case cases[] = {{"\x89PNG\r\n\x1A\n\0\0\0\rIHDR"s, "a PNG image"},
-                        {"\xFF\xD8\xFF\xE0"s, "a JPEG image"},
-                        {"GIF89a\1\0\1"s, "a GIF image"},
-                        {"\x7F" "ELF\2\1\1"s, "a program"},
-                        {"\x1F\x8B\x08\0"s, "a gzip archive"},
-                        {"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"s, "an old Office document; save it as .docx or PDF"},
-                        {"{\\rtf1\\ansi hello}"s, "a rich text document; save it as .docx or PDF"},
-                        {"SQLite format 3\0"s, "a SQLite database"},
-                        {"\0\0\0\x18" "ftypmp42"s, "a media file"},
-                        {"\1\2\3\4\5\6\0\1\2\3"s, "binary data"}};
+  const Case cases[] = {
+      {"\x89PNG\r\n\x1A\n\0\0\0\rIHDR"s, "a PNG image"},
+      {"\xFF\xD8\xFF\xE0"s, "a JPEG image"},
+      {"GIF89a\1\0\1"s, "a GIF image"},
+      {"\x7F"
+       "ELF\2\1\1"s,
+       "a program"},
+      {"\x1F\x8B\x08\0"s, "a gzip archive"},
+      {"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"s, "an old Office document; save it as .docx or PDF"},
+      {"{\\rtf1\\ansi hello}"s, "a rich text document; save it as .docx or PDF"},
+      {"SQLite format 3\0"s, "a SQLite database"},
+      {"\0\0\0\x18"
+       "ftypmp42"s,
+       "a media file"},
+      {"\1\2\3\4\5\6\0\1\2\3"s, "binary data"}};
   for (const Case& one : cases) {
     // Whatever the name claims.
-    EXPECT_EQ(parse_error(one.bytes, "a.txt"), fmt::format("is not a supported document (looks like {})", one.looks_like));
+    EXPECT_EQ(parse_error(one.bytes, "a.txt"),
+              fmt::format("is not a supported document (looks like {})", one.looks_like));
   }
 }
 
@@ -47,8 +53,11 @@ TEST(Parse, BelievesTheClaimWhereContentDoesNotTell) {
 }
 
 TEST(Parse, RepairsInvalidUtf8AndSaysSo) {
-  const auto document = parsed("Gr\xC3\xBC\xC3\x9F" "e, \xC3\xA4\xC3\xB6\xC3\xBC, na\xC3\xAFve caf\xC3\xA9, \xC3\xA9t\xC3\xA9, "
-                               "\xC3\xB1\xC3\xB1\xC3\xB1 and one bad byte: \xFF.", "a.txt");
+  const auto document = parsed(
+      "Gr\xC3\xBC\xC3\x9F"
+      "e, \xC3\xA4\xC3\xB6\xC3\xBC, na\xC3\xAFve caf\xC3\xA9, \xC3\xA9t\xC3\xA9, "
+      "\xC3\xB1\xC3\xB1\xC3\xB1 and one bad byte: \xFF.",
+      "a.txt");
   EXPECT_TRUE(document.text.ends_with("one bad byte: \xEF\xBF\xBD."));
   ASSERT_EQ(document.warnings.size(), 1U);
   EXPECT_EQ(document.warnings[0], "some bytes are not valid UTF-8 and were replaced");
@@ -59,7 +68,11 @@ TEST(Parse, ReadsOtherEncodings) {
   EXPECT_EQ(parsed("\xFE\xFF\0H\0i"s, "a.txt").text, "Hi");
   EXPECT_EQ(parsed("H\0e\0l\0l\0o\0 \0t\0h\0e\0r\0e\0"s, "a.txt").text, "Hello there");
   EXPECT_EQ(parsed("\xEF\xBB\xBFmarked", "a.txt").text, "marked");
-  EXPECT_EQ(parsed("Der Stra\xDF" "enbau in M\xFCnchen kostet 5 \x80.", "a.txt").text, "Der Straßenbau in München kostet 5 €.");
+  EXPECT_EQ(parsed("Der Stra\xDF"
+                   "enbau in M\xFCnchen kostet 5 \x80.",
+                   "a.txt")
+                .text,
+            "Der Straßenbau in München kostet 5 €.");
 }
 
 TEST(Parse, NeverKeepsNulBytes) {

@@ -25,16 +25,17 @@ std::uint32_t code_point(std::string_view text, std::size_t length) {
   return value;
 }
 
-/// Characters that a reader cannot see but a model can would let a document say other things than it shows: zero width
-/// (joiners excepted, scripts need them), direction overrides, tags, controls.
+/// Characters that a reader cannot see but a model can would let a document say other things than
+/// it shows: zero width (joiners excepted, scripts need them), direction overrides, tags, controls.
 Treatment treatment(std::uint32_t c) {
-  if (c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
-      c == 0x205F || c == 0x3000 || c == 0x85) {
+  if (c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 ||
+      c == 0x202F || c == 0x205F || c == 0x3000 || c == 0x85) {
     return Treatment::space;
   }
-  if ((c < 0x20 && !(c >= '\t' && c <= '\r')) || (c >= 0x7F && c < 0xA0) || c == 0xAD || c == 0x200B || c == 0x200E ||
-      c == 0x200F || (c >= 0x202A && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF ||
-      (c >= 0xFFF9 && c <= 0xFFFB) || (c >= 0xE0000 && c <= 0xE0FFF)) {
+  if ((c < 0x20 && !(c >= '\t' && c <= '\r')) || (c >= 0x7F && c < 0xA0) || c == 0xAD ||
+      c == 0x200B || c == 0x200E || c == 0x200F || (c >= 0x202A && c <= 0x202E) ||
+      (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF || (c >= 0xFFF9 && c <= 0xFFFB) ||
+      (c >= 0xE0000 && c <= 0xE0FFF)) {
     return Treatment::drop;
   }
   return Treatment::keep;
@@ -43,7 +44,8 @@ Treatment treatment(std::uint32_t c) {
 struct Character {
   std::size_t length = 1;
   Treatment treatment = Treatment::keep;
-  bool counted = false;  ///< Dropped, and worth a warning: soft hyphens and byte order marks are harmless.
+  bool counted =
+      false;  ///< Dropped, and worth a warning: soft hyphens and byte order marks are harmless.
 };
 
 Character next_character(std::string_view text) {
@@ -71,7 +73,9 @@ bool continues_code_point(std::string_view text, std::size_t at) {
 std::string_view separator(const ParsedDocument& document, const Block& next) {
   if (document.blocks.empty()) return "";
   const Block& last = document.blocks.back();
-  const auto tabular = [](BlockKind kind) { return kind == BlockKind::table_row || kind == BlockKind::table_header; };
+  const auto tabular = [](BlockKind kind) {
+    return kind == BlockKind::table_row || kind == BlockKind::table_header;
+  };
   if (tabular(last.kind) && next.kind == BlockKind::table_row) return "\n";
   if (last.kind == BlockKind::list_item && next.kind == BlockKind::list_item) return "\n";
   if (last.kind == BlockKind::term && next.level > last.level) return "\n";
@@ -108,10 +112,14 @@ std::string broken_invariant(const ParsedDocument& document) {
     return std::ranges::all_of(text.substr(begin, end - begin), is_space);
   };
   for (const Block& block : document.blocks) {
-    if (block.begin < covered || block.end <= block.begin || block.end > text.size()) return "a block is out of order";
-    if (continues_code_point(text, block.begin) || continues_code_point(text, block.end)) return "a block cuts a character";
-    if (static_cast<std::uint8_t>(block.kind) >= kBlockKinds || block.level > 15) return "a block is of no known kind";
-    if (block.kind == BlockKind::heading && (block.level < 1 || block.level > 6)) return "a heading has no level";
+    if (block.begin < covered || block.end <= block.begin || block.end > text.size())
+      return "a block is out of order";
+    if (continues_code_point(text, block.begin) || continues_code_point(text, block.end))
+      return "a block cuts a character";
+    if (static_cast<std::uint8_t>(block.kind) >= kBlockKinds || block.level > 15)
+      return "a block is of no known kind";
+    if (block.kind == BlockKind::heading && (block.level < 1 || block.level > 6))
+      return "a heading has no level";
     if (!blank(covered, block.begin)) return "text lies outside the blocks";
     covered = block.end;
   }
@@ -123,11 +131,12 @@ void DocumentWriter::begin_block(const Place& place) {
 }
 
 void DocumentWriter::end_block(const Place& place, std::size_t begin) {
-  document_.blocks.push_back({.kind = place.kind,
-                              .level = std::min<std::uint8_t>(place.level, place.kind == BlockKind::heading ? 6 : 15),
-                              .begin = begin,
-                              .end = document_.text.size(),
-                              .page = place.page});
+  document_.blocks.push_back(
+      {.kind = place.kind,
+       .level = std::min<std::uint8_t>(place.level, place.kind == BlockKind::heading ? 6 : 15),
+       .begin = begin,
+       .end = document_.text.size(),
+       .page = place.page});
 }
 
 void DocumentWriter::add(const Place& place, std::string_view text) {
@@ -177,9 +186,11 @@ void DocumentWriter::add_verbatim(const Place& place, std::string_view text) {
   out += place.marker;
   const std::size_t start = out.size();
   std::size_t line_feeds = 0;
-  std::size_t spaces_from = 0;  // Into `text`: blanks not yet written, written only when something follows them.
+  std::size_t spaces_from =
+      0;  // Into `text`: blanks not yet written, written only when something follows them.
   for (std::size_t at = 0; at < text.size();) {
-    if (const std::size_t run = plain_run(text.substr(at)); run > 0 && line_feeds == 0 && spaces_from == at) {
+    if (const std::size_t run = plain_run(text.substr(at));
+        run > 0 && line_feeds == 0 && spaces_from == at) {
       out += text.substr(at, run);
       at += run;
       spaces_from = at;
@@ -189,7 +200,8 @@ void DocumentWriter::add_verbatim(const Place& place, std::string_view text) {
     if (text[at] == '\n' || text[at] == '\v' || text[at] == '\f') {
       ++line_feeds;
       spaces_from = at + 1;
-    } else if (text[at] == ' ' || text[at] == '\t' || text[at] == '\r' || c.treatment == Treatment::space) {
+    } else if (text[at] == ' ' || text[at] == '\t' || text[at] == '\r' ||
+               c.treatment == Treatment::space) {
       // Kept back.
     } else if (c.treatment == Treatment::drop) {
       invisible_ += c.counted ? 1 : 0;
@@ -198,7 +210,8 @@ void DocumentWriter::add_verbatim(const Place& place, std::string_view text) {
       line_feeds = 0;
       for (std::size_t s = spaces_from; s < at;) {
         const Character blank = next_character(text.substr(s));
-        if (blank.treatment != Treatment::drop && text[s] != '\r') out += text[s] == '\t' ? '\t' : ' ';
+        if (blank.treatment != Treatment::drop && text[s] != '\r')
+          out += text[s] == '\t' ? '\t' : ' ';
         s += blank.length;
       }
       out += text.substr(at, c.length);
@@ -232,13 +245,15 @@ ParsedDocument DocumentWriter::finish(std::string_view mime, std::string_view fa
   if (document_.title.empty()) {
     const auto heading = std::ranges::find(document_.blocks, BlockKind::heading, &Block::kind);
     if (heading != document_.blocks.end()) {
-      set_title(std::string_view(document_.text).substr(heading->begin, heading->end - heading->begin));
+      set_title(
+          std::string_view(document_.text).substr(heading->begin, heading->end - heading->begin));
     } else {
       document_.title = one_line(fallback_title, kTitleBytes);
     }
   }
   if (invisible_ > 0) {
-    warn(std::to_string(invisible_) + (invisible_ == 1 ? " invisible character was" : " invisible characters were") +
+    warn(std::to_string(invisible_) +
+         (invisible_ == 1 ? " invisible character was" : " invisible characters were") +
          " left out");
   }
   return std::move(document_);

@@ -51,7 +51,9 @@ bool write_all(int file, std::string_view bytes) {
 
 std::optional<ParseJob> read_job() {
   std::uint64_t size = 0;
-  if (!read_all(kSocketDescriptor, reinterpret_cast<char*>(&size), sizeof size) || size > kJobBytesMax) return {};
+  if (!read_all(kSocketDescriptor, reinterpret_cast<char*>(&size), sizeof size) ||
+      size > kJobBytesMax)
+    return {};
   std::string bytes(size, '\0');
   if (!read_all(kSocketDescriptor, bytes.data(), size)) return {};
   auto job = decode_job(bytes);
@@ -59,8 +61,8 @@ std::optional<ParseJob> read_job() {
   return std::move(*job);
 }
 
-/// Prepares what needs rights, gives up the rights, then parses. Before that only three plain checks see the document:
-/// is it PDF, is it text, is it UTF-8.
+/// Prepares what needs rights, gives up the rights, then parses. Before that only three plain
+/// checks see the document: is it PDF, is it text, is it UTF-8.
 Result<ParsedDocument> parse_confined(std::string_view bytes, const ParseHints& hints) {
   std::optional<PdfTool> tool;
   if (bytes.substr(0, 1024).contains("%PDF-")) {
@@ -72,7 +74,8 @@ Result<ParsedDocument> parse_confined(std::string_view bytes, const ParseHints& 
   OPALINE_TRY(const Confinement confinement,
               Confinement::prepare(Confinement::Program::parser, tool ? tool->process() : 0));
   if (!confinement.apply()) {
-    return base::fail(ErrorCode::unavailable, "cannot be read: the parser cannot be confined on this machine");
+    return base::fail(ErrorCode::unavailable,
+                      "cannot be read: the parser cannot be confined on this machine");
   }
   return parse(bytes, hints, [&](std::string_view) -> Result<PdfText> {
     if (!tool) return base::fail(ErrorCode::internal, "could not be read: no PDF tool was started");
@@ -91,8 +94,9 @@ Result<ParsedDocument> parse_document(std::string_view bytes, const ParseHints& 
 }  // namespace
 
 int parse_child_main() {
-  struct stat socket_status {};
-  if (fstat(kSocketDescriptor, &socket_status) != 0 || !S_ISSOCK(socket_status.st_mode)) return kExitMisused;
+  struct stat socket_status{};
+  if (fstat(kSocketDescriptor, &socket_status) != 0 || !S_ISSOCK(socket_status.st_mode))
+    return kExitMisused;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   prctl(PR_SET_DUMPABLE, 0);
   const std::optional<ParseJob> job = read_job();
@@ -102,7 +106,7 @@ int parse_child_main() {
                    .processor_time = std::chrono::seconds(job->processor_seconds)});
   std::set_new_handler([] { _exit(kExitOutOfMemory); });
 
-  struct stat document_status {};
+  struct stat document_status{};
   if (fstat(kDocumentDescriptor, &document_status) != 0) return kExitMisused;
   const auto size = static_cast<std::size_t>(document_status.st_size);
   std::string_view bytes;

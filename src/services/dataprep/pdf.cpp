@@ -32,7 +32,8 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   }
 }
 
-/// A line with its numbers blotted out, by which running headers and footers are the same on each page.
+/// A line with its numbers blotted out, by which running headers and footers are the same on each
+/// page.
 std::string shape(std::string_view line) {
   std::string out;
   for (const char c : trimmed(line)) {
@@ -57,10 +58,12 @@ void drop_running_lines(std::vector<Page>& pages) {
   constexpr std::size_t kPages = 4;
   constexpr std::size_t kBytes = 100;
   if (pages.size() < kPages) return;
-  const auto runs = [&](std::map<std::string, std::size_t>& counts, std::string_view line, int round) {
+  const auto runs = [&](std::map<std::string, std::size_t>& counts, std::string_view line,
+                        int round) {
     // Left and right pages differ, so a third is enough for the outermost line.
     const std::size_t found = counts[shape(line)];
-    return line.size() <= kBytes && (round == 0 ? found * 3 >= pages.size() : found * 3 >= pages.size() * 2);
+    return line.size() <= kBytes &&
+           (round == 0 ? found * 3 >= pages.size() : found * 3 >= pages.size() * 2);
   };
   for (int round = 0; round < 2; ++round) {
     std::map<std::string, std::size_t> first;
@@ -84,7 +87,9 @@ void drop_running_lines(std::vector<Page>& pages) {
 /// The level of "2.3 Title"; 0 for a line that is no numbered heading.
 int numbered_heading(std::string_view line) {
   line = trimmed(line);
-  if (line.size() > 100 || line.empty() || !is_digit(line.front()) || line.ends_with('.') || line.ends_with(';') || line.ends_with(',')) return 0;
+  if (line.size() > 100 || line.empty() || !is_digit(line.front()) || line.ends_with('.') ||
+      line.ends_with(';') || line.ends_with(','))
+    return 0;
   int level = 1;
   std::size_t at = 0;
   while (at < line.size() && (is_digit(line[at]) || line[at] == '.')) {
@@ -97,15 +102,15 @@ int numbered_heading(std::string_view line) {
 }
 
 bool is_item(std::string_view line) {
-  return line.starts_with("• ") || line.starts_with("- ") || line.starts_with("– ") || line.starts_with("◦ ") ||
-         line.starts_with("▪ ") || line.starts_with("* ");
+  return line.starts_with("• ") || line.starts_with("- ") || line.starts_with("– ") ||
+         line.starts_with("◦ ") || line.starts_with("▪ ") || line.starts_with("* ");
 }
 
 /// Puts the lines of a paragraph together, and words that were parted at a line's end.
 void append_line(std::string& paragraph, std::string_view line) {
   line = trimmed(line);
-  if (paragraph.ends_with('-') && paragraph.size() > 2 && is_lower(paragraph[paragraph.size() - 2]) && !line.empty() &&
-      is_lower(line.front())) {
+  if (paragraph.ends_with('-') && paragraph.size() > 2 &&
+      is_lower(paragraph[paragraph.size() - 2]) && !line.empty() && is_lower(line.front())) {
     paragraph.pop_back();
   } else if (!paragraph.empty()) {
     paragraph += ' ';
@@ -131,7 +136,9 @@ void write_page(const Page& page, std::uint32_t number, DocumentWriter& out) {
     const int level = numbered_heading(line);
     const bool alone = i + 1 == page.size() || trimmed(page[i + 1]).empty();
     if (level > 0 && starts && (alone || level > 1)) {
-      out.add({.kind = BlockKind::heading, .level = static_cast<std::uint8_t>(level), .page = number}, line);
+      out.add(
+          {.kind = BlockKind::heading, .level = static_cast<std::uint8_t>(level), .page = number},
+          line);
       continue;
     }
     if (is_item(line)) {
@@ -146,7 +153,8 @@ void write_page(const Page& page, std::uint32_t number, DocumentWriter& out) {
 std::string unescaped(std::string_view text) {
   std::string out(text);
   constexpr std::pair<std::string_view, std::string_view> kEntities[] = {
-      {"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", "\""}, {"&apos;", "'"}, {"&#39;", "'"}, {"&amp;", "&"}};
+      {"&lt;", "<"},   {"&gt;", ">"},  {"&quot;", "\""},
+      {"&apos;", "'"}, {"&#39;", "'"}, {"&amp;", "&"}};
   for (const auto& [entity, character] : kEntities) {
     for (auto at = out.find(entity); at != std::string::npos; at = out.find(entity, at + 1)) {
       out.replace(at, entity.size(), character);
@@ -158,19 +166,22 @@ std::string unescaped(std::string_view text) {
 /// Titles that programs leave behind name a file, not its content.
 bool is_title(std::string_view title) {
   title = trimmed(title);
-  return title.size() > 2 && !title.starts_with("Microsoft Word") && !title.starts_with("untitled") &&
-         !title.starts_with("Untitled") && !title.ends_with(".doc") && !title.ends_with(".docx") &&
-         !title.ends_with(".dvi") && !title.ends_with(".tex") && !title.ends_with(".indd");
+  return title.size() > 2 && !title.starts_with("Microsoft Word") &&
+         !title.starts_with("untitled") && !title.starts_with("Untitled") &&
+         !title.ends_with(".doc") && !title.ends_with(".docx") && !title.ends_with(".dvi") &&
+         !title.ends_with(".tex") && !title.ends_with(".indd");
 }
 
 Result<void> check_exit(const PdfText& pdf) {
   if (pdf.exit_status == 0) return {};
-  if (pdf.errors.contains("Incorrect password")) return base::fail(ErrorCode::invalid_argument, "is password-protected");
+  if (pdf.errors.contains("Incorrect password"))
+    return base::fail(ErrorCode::invalid_argument, "is password-protected");
   if (pdf.errors.contains("Copying of text")) {
     return base::fail(ErrorCode::invalid_argument, "does not permit its text to be copied");
   }
   if (pdf.exit_status == -1) {
-    return base::fail(ErrorCode::invalid_argument, "is a PDF file that could not be read within the limits of time and memory",
+    return base::fail(ErrorCode::invalid_argument,
+                      "is a PDF file that could not be read within the limits of time and memory",
                       pdf.errors);
   }
   return base::fail(ErrorCode::invalid_argument, "is a damaged PDF file", pdf.errors);
@@ -186,10 +197,12 @@ Result<void> parse_pdf(const PdfText& pdf, DocumentWriter& out) {
   constexpr std::string_view kBody = "<pre>\n";
   const auto pre = body.find(kBody);
   if (const auto at = body.find(kTitle); at != std::string_view::npos && at < pre) {
-    const std::string title = unescaped(body.substr(at + kTitle.size(), body.find("</title>", at) - at - kTitle.size()));
+    const std::string title =
+        unescaped(body.substr(at + kTitle.size(), body.find("</title>", at) - at - kTitle.size()));
     if (is_title(title)) out.set_title(title);
   }
-  if (pre != std::string_view::npos) body = body.substr(pre + kBody.size(), body.rfind("</pre>") - pre - kBody.size());
+  if (pre != std::string_view::npos)
+    body = body.substr(pre + kBody.size(), body.rfind("</pre>") - pre - kBody.size());
 
   std::vector<Page> pages;
   for (const std::string_view page : split(body, '\f')) {
@@ -199,13 +212,17 @@ Result<void> parse_pdf(const PdfText& pdf, DocumentWriter& out) {
   std::size_t blank = 0;
   for (const Page& page : pages) blank += page.empty() ? 1 : 0;
   if (!pages.empty() && pages.back().empty()) --blank;  // What follows the last form feed.
-  if (blank > 0) out.warn(std::to_string(blank) + (blank == 1 ? " page has" : " pages have") + " no text (scanned?)");
+  if (blank > 0)
+    out.warn(std::to_string(blank) + (blank == 1 ? " page has" : " pages have") +
+             " no text (scanned?)");
   drop_running_lines(pages);
-  for (std::size_t i = 0; i < pages.size(); ++i) write_page(pages[i], static_cast<std::uint32_t>(i + 1), out);
+  for (std::size_t i = 0; i < pages.size(); ++i)
+    write_page(pages[i], static_cast<std::uint32_t>(i + 1), out);
   if (out.empty()) {
     return base::fail(ErrorCode::invalid_argument, "has no text (scanned pages need OCR)");
   }
-  if (pdf.errors.contains("Syntax Error")) out.warn("the PDF file has faults; some text may be missing");
+  if (pdf.errors.contains("Syntax Error"))
+    out.warn("the PDF file has faults; some text may be missing");
   return {};
 }
 

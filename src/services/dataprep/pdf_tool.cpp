@@ -38,15 +38,18 @@ Result<Pipe> make_pipe() {
   return Pipe{ends[0], ends[1]};
 }
 
-/// In the new process: nothing here allocates, since another thread may have held the allocator's lock at the fork.
-[[noreturn]] void become_tool(int document, const Pipe& output, const Pipe& errors, const Confinement& confinement) {
+/// In the new process: nothing here allocates, since another thread may have held the allocator's
+/// lock at the fork.
+[[noreturn]] void become_tool(int document, const Pipe& output, const Pipe& errors,
+                              const Confinement& confinement) {
   if (lseek(document, 0, SEEK_SET) != 0 || dup2(document, 0) < 0 || dup2(output.write, 1) < 0 ||
       dup2(errors.write, 2) < 0) {
     _exit(126);
   }
   // Without PATH, HOME and the rest there are no configuration files to find.
   std::array<char*, 1> environment = {nullptr};
-  std::array<const char*, 7> arguments = {"pdftotext", "-htmlmeta", "-enc", "UTF-8", "-", "-", nullptr};
+  std::array<const char*, 7> arguments = {"pdftotext", "-htmlmeta", "-enc", "UTF-8",
+                                          "-",         "-",         nullptr};
   if (!confinement.apply()) _exit(125);
   // The result's socket, the pipes' other ends: the tool gets none of them.
   if (close_range(3, ~0U, 0) != 0) _exit(126);
@@ -58,8 +61,9 @@ Result<Pipe> make_pipe() {
 
 Result<PdfTool> PdfTool::start(int document) {
   if (access(kTool, X_OK) != 0) {
-    return base::fail(ErrorCode::failed_precondition,
-                      "is a PDF file, and pdftotext is not installed (apt-get install poppler-utils)");
+    return base::fail(
+        ErrorCode::failed_precondition,
+        "is a PDF file, and pdftotext is not installed (apt-get install poppler-utils)");
   }
   OPALINE_TRY(const Confinement confinement, Confinement::prepare(Confinement::Program::pdf_tool));
   OPALINE_TRY(const Pipe output, make_pipe());
@@ -75,7 +79,9 @@ Result<PdfTool> PdfTool::start(int document) {
   close(output.write);
   close(errors->write);
   PdfTool tool(process, output.read, errors->read);
-  if (process < 0) return base::fail(ErrorCode::unavailable, "cannot be read now: no process", std::strerror(fork_error));
+  if (process < 0)
+    return base::fail(ErrorCode::unavailable, "cannot be read now: no process",
+                      std::strerror(fork_error));
   return tool;
 }
 
@@ -115,8 +121,8 @@ Result<PdfText> PdfTool::read() {
       }
     }
     if (text.output.size() > limits::kDocumentTextBytes) {
-      return base::fail(ErrorCode::invalid_argument,
-                        fmt::format("has more than {} MiB of text", limits::kDocumentTextBytes >> 20));
+      return base::fail(ErrorCode::invalid_argument, fmt::format("has more than {} MiB of text",
+                                                                 limits::kDocumentTextBytes >> 20));
     }
   }
   int status = 0;
@@ -129,11 +135,15 @@ Result<PdfText> PdfTool::read() {
 
 Result<PdfText> run_pdftotext(std::string_view bytes) {
   const int file = memfd_create("document", MFD_CLOEXEC);
-  if (file < 0) return base::fail(ErrorCode::unavailable, "cannot be read now: no memory file", std::strerror(errno));
+  if (file < 0)
+    return base::fail(ErrorCode::unavailable, "cannot be read now: no memory file",
+                      std::strerror(errno));
   Result<PdfText> text = [&]() -> Result<PdfText> {
     while (!bytes.empty()) {
       const ssize_t count = write(file, bytes.data(), bytes.size());
-      if (count < 0) return base::fail(ErrorCode::unavailable, "cannot be read now: no memory file", std::strerror(errno));
+      if (count < 0)
+        return base::fail(ErrorCode::unavailable, "cannot be read now: no memory file",
+                          std::strerror(errno));
       bytes.remove_prefix(static_cast<std::size_t>(count));
     }
     OPALINE_TRY(PdfTool tool, PdfTool::start(file));

@@ -8,12 +8,13 @@
 
 namespace opaline::services::dataprep {
 
-/// A running pdftotext (poppler-utils), confined: without network, without writing, without other processes, with the
-/// caller's limits of memory and time. Poppler's library is GPL and its input hostile; a process of its own answers both.
-/// Owns the process: the destructor ends and reaps it.
+/// A running pdftotext (poppler-utils), confined: without network, without writing, without other
+/// processes, with the caller's limits of memory and time. Poppler's library is GPL and its input
+/// hostile; a process of its own answers both. Owns the process: the destructor ends and reaps it.
 class PdfTool {
  public:
-  /// Starts it on the file open as `document`, from its beginning. @error failed_precondition: it is not installed.
+  /// Starts it on the file open as `document`, from its beginning. @error failed_precondition: it
+  /// is not installed.
   [[nodiscard]] static base::Result<PdfTool> start(int document);
   PdfTool(PdfTool&& other) noexcept;
   PdfTool& operator=(PdfTool&&) = delete;
@@ -24,7 +25,8 @@ class PdfTool {
   [[nodiscard]] int process() const { return process_; }
 
  private:
-  PdfTool(int process, int output, int errors) : process_(process), output_(output), errors_(errors) {}
+  PdfTool(int process, int output, int errors)
+      : process_(process), output_(output), errors_(errors) {}
 
   int process_;
   int output_;

@@ -16,10 +16,13 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 /// "- ", "* ", "• ", "1. ", "2) ".
 bool is_item(std::string_view line) {
   line = trimmed(line);
-  if (line.starts_with("- ") || line.starts_with("* ") || line.starts_with("• ") || line.starts_with("+ ")) return true;
+  if (line.starts_with("- ") || line.starts_with("* ") || line.starts_with("• ") ||
+      line.starts_with("+ "))
+    return true;
   std::size_t digits = 0;
   while (digits < line.size() && digits < 4 && is_digit(line[digits])) ++digits;
-  return digits > 0 && digits + 1 < line.size() && (line[digits] == '.' || line[digits] == ')') && line[digits + 1] == ' ';
+  return digits > 0 && digits + 1 < line.size() && (line[digits] == '.' || line[digits] == ')') &&
+         line[digits + 1] == ' ';
 }
 
 /// A line of '=' or '-' below another of about its length.
@@ -28,13 +31,15 @@ bool is_underline(std::string_view line, std::string_view above) {
   above = trimmed(above);
   if (line.size() < 3 || above.empty() || above.size() > 120) return false;
   if (line.front() != '=' && line.front() != '-' && line.front() != '~') return false;
-  return line.find_first_not_of(line.front()) == std::string_view::npos && line.size() + 3 >= above.size();
+  return line.find_first_not_of(line.front()) == std::string_view::npos &&
+         line.size() + 3 >= above.size();
 }
 
 /// A short line that shouts: the headings of old manuals and licences.
 bool is_shouted(std::string_view line) {
   line = trimmed(line);
-  if (line.size() < 3 || line.size() > 80 || line.ends_with('.') || line.ends_with(',')) return false;
+  if (line.size() < 3 || line.size() > 80 || line.ends_with('.') || line.ends_with(','))
+    return false;
   const auto upper = std::ranges::count_if(line, [](char c) { return c >= 'A' && c <= 'Z'; });
   const bool lower = std::ranges::any_of(line, [](char c) { return c >= 'a' && c <= 'z'; });
   return upper >= 3 && !lower;
@@ -53,7 +58,9 @@ class TextReader {
       if (trimmed(line).empty()) {
         flush(Standing::alone);
       } else if (lines_ == 1 && is_underline(line, above)) {
-        out_.add({.kind = BlockKind::heading, .level = static_cast<std::uint8_t>(trimmed(line).front() == '=' ? 1 : 2)}, paragraph_);
+        out_.add({.kind = BlockKind::heading,
+                  .level = static_cast<std::uint8_t>(trimmed(line).front() == '=' ? 1 : 2)},
+                 paragraph_);
         clear();
       } else {
         if (is_item(line)) {
@@ -75,8 +82,8 @@ class TextReader {
   void flush(Standing standing) {
     if (lines_ == 0) return;
     // The last line of a text is no heading: nothing stands below it.
-    if (standing == Standing::alone && lines_ == 1 && kind_ == BlockKind::paragraph && is_shouted(paragraph_) &&
-        !rest_.empty()) {
+    if (standing == Standing::alone && lines_ == 1 && kind_ == BlockKind::paragraph &&
+        is_shouted(paragraph_) && !rest_.empty()) {
       out_.add({.kind = BlockKind::heading, .level = 2}, paragraph_);
     } else {
       out_.add_verbatim({.kind = kind_}, paragraph_);

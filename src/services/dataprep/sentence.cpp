@@ -18,12 +18,13 @@ std::size_t past_space(std::string_view text, std::size_t at) {
 /// Whether the word before the full stop at `stop` is one that carries it.
 bool is_abbreviation(std::string_view text, std::size_t stop) {
   std::size_t begin = stop;
-  while (begin > 0 && stop - begin < 12 && (is_letter(text[begin - 1]) || text[begin - 1] == '.')) --begin;
+  while (begin > 0 && stop - begin < 12 && (is_letter(text[begin - 1]) || text[begin - 1] == '.'))
+    --begin;
   const std::string_view word = text.substr(begin, stop - begin);
   if (word.size() == 1 && is_upper(word.front())) return true;  // An initial.
   constexpr std::array<std::string_view, 25> kWords = {
-      "e.g", "i.e", "Mr",  "Mrs", "Ms", "Dr",  "Prof", "St",  "vs",   "cf",  "No",   "Fig", "fig",
-      "Eq",  "Sec", "sec", "Vol", "pp", "ca",  "approx", "Inc", "Ltd", "Jr", "al",   "Art"};
+      "e.g", "i.e", "Mr",  "Mrs", "Ms", "Dr", "Prof",   "St",  "vs",  "cf", "No", "Fig", "fig",
+      "Eq",  "Sec", "sec", "Vol", "pp", "ca", "approx", "Inc", "Ltd", "Jr", "al", "Art"};
   return std::ranges::find(kWords, word) != kWords.end();
 }
 
@@ -45,8 +46,9 @@ std::size_t closers(std::string_view text, std::size_t at) {
 }
 
 bool may_begin_sentence(char c) {
-  return is_upper(c) || (c >= '0' && c <= '9') || static_cast<unsigned char>(c) >= 0x80 || c == '"' || c == '\'' ||
-         c == '(' || c == '[' || c == '*' || c == '-' || c == '<' || c == '`';
+  return is_upper(c) || (c >= '0' && c <= '9') || static_cast<unsigned char>(c) >= 0x80 ||
+         c == '"' || c == '\'' || c == '(' || c == '[' || c == '*' || c == '-' || c == '<' ||
+         c == '`';
 }
 
 }  // namespace

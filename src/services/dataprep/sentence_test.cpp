@@ -22,11 +22,13 @@ using Texts = std::vector<std::string>;
 
 TEST(Sentence, EndsAtFullStops) {
   EXPECT_EQ(sentences("One. Two! Three? Four"), (Texts{"One. ", "Two! ", "Three? ", "Four"}));
-  EXPECT_EQ(sentences("He said \"Stop.\" Then (he left.) Silence."), (Texts{"He said \"Stop.\" ", "Then (he left.) ", "Silence."}));
+  EXPECT_EQ(sentences("He said \"Stop.\" Then (he left.) Silence."),
+            (Texts{"He said \"Stop.\" ", "Then (he left.) ", "Silence."}));
 }
 
 TEST(Sentence, DoesNotEndInside) {
-  EXPECT_EQ(sentences("Version 15.3 of e.g. Foo vs. Bar by J. Smith is out. Dr. No came.").size(), 2U);
+  EXPECT_EQ(sentences("Version 15.3 of e.g. Foo vs. Bar by J. Smith is out. Dr. No came.").size(),
+            2U);
   EXPECT_EQ(sentences("See file.txt and a.b.c for more").size(), 1U);
   EXPECT_EQ(sentences("It costs approx. 5 and is lower. case follows").size(), 1U);
 }

@@ -21,7 +21,8 @@
 #include "services/dataprep/dataprep_service.hpp"
 #include "store/store.hpp"
 
-/// A dataprep service over a real store, with an embedding service that tests steer. For tests of this folder only.
+/// A dataprep service over a real store, with an embedding service that tests steer. For tests of
+/// this folder only.
 namespace opaline::services::dataprep {
 
 using namespace std::chrono_literals;
@@ -29,7 +30,8 @@ using namespace std::chrono_literals;
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "opaline-dataprep-XXXXXX").string();
+    std::string name =
+        (std::filesystem::temp_directory_path() / "opaline-dataprep-XXXXXX").string();
     OPALINE_ASSERT(::mkdtemp(name.data()) != nullptr);
     path_ = name;
   }
@@ -48,7 +50,7 @@ class TemporaryFolder {
 /// Vectors that depend on the text only. Any thread.
 class ScriptedEmbedding final : public contract::Service {
  public:
-  std::atomic<int> fail_next = 0;                ///< So many calls fail, first.
+  std::atomic<int> fail_next = 0;  ///< So many calls fail, first.
   base::Error failure{base::ErrorCode::unavailable, "the embedding model is starting", ""};
   /// While it is set, texts that contain it wait.
   void hold(std::string word) {
@@ -62,15 +64,19 @@ class ScriptedEmbedding final : public contract::Service {
   std::atomic<int> waiting = 0;
   std::atomic<bool> all_bulk = true;
 
-  [[nodiscard]] contract::ServiceKind kind() const override { return contract::ServiceKind::embedding; }
+  [[nodiscard]] contract::ServiceKind kind() const override {
+    return contract::ServiceKind::embedding;
+  }
   [[nodiscard]] contract::Health health() const override { return {}; }
 
-  base::Task<base::Result<contract::Reply>> call(contract::Request request, base::Context context) override {
+  base::Task<base::Result<contract::Reply>> call(contract::Request request,
+                                                 base::Context context) override {
     ++calls;
     auto wanted = std::get<contract::EmbeddingRequest>(std::move(request));
     if (wanted.priority != contract::EmbeddingRequest::Priority::bulk) all_bulk = false;
     ++waiting;
-    while (is_held(wanted.texts) && !context.cancelled()) co_await base::sleep_for(1ms, context.cancellation);
+    while (is_held(wanted.texts) && !context.cancelled())
+      co_await base::sleep_for(1ms, context.cancellation);
     --waiting;
     if (context.cancelled()) co_return base::fail(base::ErrorCode::cancelled, "the caller left");
     if (fail_next > 0) {
@@ -137,14 +143,16 @@ inline DataprepSettings test_settings() {
 /// Everything a dataprep service needs, torn down in order.
 class Workplace {
  public:
-  explicit Workplace(const std::filesystem::path& folder, DataprepSettings settings = test_settings(), store::Store* instead = nullptr) {
+  explicit Workplace(const std::filesystem::path& folder,
+                     DataprepSettings settings = test_settings(), store::Store* instead = nullptr) {
     if (instead == nullptr) {
       auto opened = store::Store::open(folder);
       OPALINE_ASSERT(opened.has_value());
       store_ = std::move(*opened);
     }
     store::Store& used = instead == nullptr ? *store_ : *instead;
-    auto created = DataprepService::create(std::move(settings), {used, embedding, client_, pool_, metrics});
+    auto created =
+        DataprepService::create(std::move(settings), {used, embedding, client_, pool_, metrics});
     OPALINE_ASSERT(created.has_value());
     service_ = std::move(*created);
   }
@@ -178,7 +186,8 @@ class Workplace {
   }
 
   /// Ingests one file and waits for its end.
-  contract::Job file(const std::string& source, const std::string& bytes, contract::IngestRequest options = {}) {
+  contract::Job file(const std::string& source, const std::string& bytes,
+                     contract::IngestRequest options = {}) {
     options.files = {{.source = source, .bytes = bytes}};
     auto jobs = ingest(std::move(options));
     EXPECT_TRUE(jobs.has_value()) << jobs.error().message;
@@ -186,15 +195,20 @@ class Workplace {
     return wait(*jobs).at(0);
   }
 
-  std::vector<contract::Document> documents() { return ask<contract::ListDocumentsReply>(contract::ListDocumentsRequest{})->documents; }
-  contract::Job job(const std::string& id) { return ask<contract::JobReply>(contract::JobRequest{.id = id})->job; }
+  std::vector<contract::Document> documents() {
+    return ask<contract::ListDocumentsReply>(contract::ListDocumentsRequest{})->documents;
+  }
+  contract::Job job(const std::string& id) {
+    return ask<contract::JobReply>(contract::JobRequest{.id = id})->job;
+  }
   [[nodiscard]] store::Store& store() { return *store_; }
   [[nodiscard]] DataprepService& service() { return *service_; }
 
   /// Bytes files that the store still keeps.
   static std::size_t blobs(const std::filesystem::path& folder) {
     std::size_t count = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(folder / "blobs")) count += entry.is_regular_file() ? 1 : 0;
+    for (const auto& entry : std::filesystem::directory_iterator(folder / "blobs"))
+      count += entry.is_regular_file() ? 1 : 0;
     return count;
   }
 

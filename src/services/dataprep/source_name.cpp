@@ -15,11 +15,13 @@ using base::ErrorCode;
 constexpr std::size_t kCollectionBytes = 128;
 
 bool has_controls(std::string_view text) {
-  return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+  return std::ranges::any_of(
+      text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
 }
 
 std::unexpected<base::Error> refused(std::string_view name, std::string_view why) {
-  return base::fail(ErrorCode::invalid_argument, fmt::format("the name {} {}", in_quotes(name), why));
+  return base::fail(ErrorCode::invalid_argument,
+                    fmt::format("the name {} {}", in_quotes(name), why));
 }
 
 bool is_drive(std::string_view name) {
@@ -47,7 +49,8 @@ base::Result<std::string> source_name(std::string_view name) {
 
   std::string path(name);
   std::ranges::replace(path, '\\', '/');
-  if (path.starts_with('/') || is_drive(path)) return refused(name, "is an absolute path; give it relative to a folder");
+  if (path.starts_with('/') || is_drive(path))
+    return refused(name, "is an absolute path; give it relative to a folder");
   std::string normal;
   for (std::string_view rest = path; !rest.empty();) {
     const auto end = std::min(rest.find('/'), rest.size());
@@ -65,10 +68,13 @@ base::Result<std::string> source_name(std::string_view name) {
 base::Result<void> check_collection(std::string_view name) {
   if (name.empty()) return base::fail(ErrorCode::invalid_argument, "the collection has no name");
   const auto refuse = [&](std::string_view why) {
-    return base::fail(ErrorCode::invalid_argument, fmt::format("the collection name {} {}", in_quotes(name), why));
+    return base::fail(ErrorCode::invalid_argument,
+                      fmt::format("the collection name {} {}", in_quotes(name), why));
   };
-  if (name.size() > kCollectionBytes) return refuse(fmt::format("is longer than {} bytes", kCollectionBytes));
-  if (!base::is_utf8(name) || has_controls(name)) return refuse("has characters that a name cannot have");
+  if (name.size() > kCollectionBytes)
+    return refuse(fmt::format("is longer than {} bytes", kCollectionBytes));
+  if (!base::is_utf8(name) || has_controls(name))
+    return refuse("has characters that a name cannot have");
   if (name == "all") return refuse("is reserved: it stands for every collection");
   return {};
 }

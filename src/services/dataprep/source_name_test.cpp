@@ -44,7 +44,8 @@ TEST(SourceName, RefusesWhatCouldLeadElsewhere) {
 TEST(SourceName, ChecksCollections) {
   EXPECT_TRUE(check_collection("default").has_value());
   EXPECT_TRUE(check_collection("Verträge 2024").has_value());
-  for (const std::string& name : {""s, "all"s, "a\nb"s, std::string(200, 'x'), "\xFF"s}) EXPECT_FALSE(check_collection(name).has_value()) << name;
+  for (const std::string& name : {""s, "all"s, "a\nb"s, std::string(200, 'x'), "\xFF"s})
+    EXPECT_FALSE(check_collection(name).has_value()) << name;
 }
 
 }  // namespace

@@ -19,14 +19,16 @@ namespace {
 
 using base::ErrorCode;
 
-/// What uchardet can find, by iconv's names. The first is the fallback: every byte but five means something in it.
+/// What uchardet can find, by iconv's names. The first is the fallback: every byte but five means
+/// something in it.
 constexpr std::array kEncodings = {
-    "WINDOWS-1252", "WINDOWS-1250", "WINDOWS-1251", "WINDOWS-1253", "WINDOWS-1254", "WINDOWS-1255", "WINDOWS-1256",
-    "WINDOWS-1257", "WINDOWS-1258", "ISO-8859-1",   "ISO-8859-2",   "ISO-8859-3",   "ISO-8859-4",   "ISO-8859-5",
-    "ISO-8859-6",   "ISO-8859-7",   "ISO-8859-8",   "ISO-8859-9",   "ISO-8859-10",  "ISO-8859-13",  "ISO-8859-15",
-    "ISO-8859-16",  "KOI8-R",       "KOI8-U",       "IBM852",       "IBM855",       "IBM866",       "MACINTOSH",
-    "SHIFT_JIS",    "EUC-JP",       "ISO-2022-JP",  "GB18030",      "GBK",          "BIG5",         "EUC-KR",
-    "EUC-TW",       "TIS-620",      "UTF-16LE",     "UTF-16BE",     "UTF-32LE",     "UTF-32BE"};
+    "WINDOWS-1252", "WINDOWS-1250", "WINDOWS-1251", "WINDOWS-1253", "WINDOWS-1254", "WINDOWS-1255",
+    "WINDOWS-1256", "WINDOWS-1257", "WINDOWS-1258", "ISO-8859-1",   "ISO-8859-2",   "ISO-8859-3",
+    "ISO-8859-4",   "ISO-8859-5",   "ISO-8859-6",   "ISO-8859-7",   "ISO-8859-8",   "ISO-8859-9",
+    "ISO-8859-10",  "ISO-8859-13",  "ISO-8859-15",  "ISO-8859-16",  "KOI8-R",       "KOI8-U",
+    "IBM852",       "IBM855",       "IBM866",       "MACINTOSH",    "SHIFT_JIS",    "EUC-JP",
+    "ISO-2022-JP",  "GB18030",      "GBK",          "BIG5",         "EUC-KR",       "EUC-TW",
+    "TIS-620",      "UTF-16LE",     "UTF-16BE",     "UTF-32LE",     "UTF-32BE"};
 
 struct CloseConverter {
   void operator()(void* converter) const { iconv_close(converter); }
@@ -49,7 +51,8 @@ std::string upper(std::string_view text) {
 /// Our name of an encoding named by a document or by uchardet; nothing for one we do not read.
 const char* find_encoding(std::string_view name) {
   std::string wanted = upper(name);
-  if (wanted == "LATIN1" || wanted == "ISO-8859-1" || wanted == "ISO8859-1" || wanted == "ASCII") wanted = "WINDOWS-1252";
+  if (wanted == "LATIN1" || wanted == "ISO-8859-1" || wanted == "ISO8859-1" || wanted == "ASCII")
+    wanted = "WINDOWS-1252";
   if (wanted.starts_with("CP125")) wanted = "WINDOWS-" + wanted.substr(2);
   if (wanted == "GB2312" || wanted == "GBK" || wanted == "HZ-GB-2312") wanted = "GB18030";
   if (wanted == "SHIFT-JIS" || wanted == "SJIS" || wanted == "X-SJIS") wanted = "SHIFT_JIS";
@@ -67,9 +70,10 @@ struct Converted {
 std::optional<Converted> convert(std::string_view bytes, const char* encoding) {
   const Converter converter = open_converter(encoding);
   if (!converter) return {};
-  const std::size_t unit = encoding == std::string_view("UTF-16LE") || encoding == std::string_view("UTF-16BE") ? 2
-                           : std::string_view(encoding).starts_with("UTF-32")                                  ? 4
-                                                                                                               : 1;
+  const std::size_t unit =
+      encoding == std::string_view("UTF-16LE") || encoding == std::string_view("UTF-16BE") ? 2
+      : std::string_view(encoding).starts_with("UTF-32")                                   ? 4
+                                                                                           : 1;
   Converted out;
   out.text.reserve(bytes.size() + bytes.size() / 2);
   std::array<char, 16 * 1024> buffer;
@@ -120,9 +124,9 @@ struct Mark {
   std::string_view bytes;
   const char* encoding;
 };
-constexpr std::array kMarks = {
-    Mark{std::string_view("\xFF\xFE\0\0", 4), "UTF-32LE"}, Mark{std::string_view("\0\0\xFE\xFF", 4), "UTF-32BE"},
-    Mark{"\xFF\xFE", "UTF-16LE"}, Mark{"\xFE\xFF", "UTF-16BE"}};
+constexpr std::array kMarks = {Mark{std::string_view("\xFF\xFE\0\0", 4), "UTF-32LE"},
+                               Mark{std::string_view("\0\0\xFE\xFF", 4), "UTF-32BE"},
+                               Mark{"\xFF\xFE", "UTF-16LE"}, Mark{"\xFE\xFF", "UTF-16BE"}};
 constexpr std::string_view kUtf8Mark = "\xEF\xBB\xBF";
 
 std::string with_line_feeds(std::string text) {
@@ -142,8 +146,8 @@ std::string with_line_feeds(std::string text) {
 
 base::Result<DecodedText> decoded(std::string text, std::string encoding, bool replaced) {
   if (text.size() > limits::kDocumentTextBytes) {
-    return base::fail(ErrorCode::invalid_argument,
-                      fmt::format("has more than {} MiB of text", limits::kDocumentTextBytes >> 20));
+    return base::fail(ErrorCode::invalid_argument, fmt::format("has more than {} MiB of text",
+                                                               limits::kDocumentTextBytes >> 20));
   }
   return DecodedText{with_line_feeds(std::move(text)), std::move(encoding), replaced};
 }
@@ -162,7 +166,9 @@ bool looks_like_text(std::string_view bytes) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte == 0) ++zeros;
     // Escape and shift codes belong to ISO-2022; form feeds and backspaces to old manuals.
-    if (byte < 0x20 && !(byte >= 0x08 && byte <= 0x0D) && byte != 0x1B && byte != 0x0E && byte != 0x0F) ++controls;
+    if (byte < 0x20 && !(byte >= 0x08 && byte <= 0x0D) && byte != 0x1B && byte != 0x0E &&
+        byte != 0x0F)
+      ++controls;
   }
   return zeros * 1000 <= sample.size() && controls * 50 <= sample.size();
 }
@@ -185,7 +191,8 @@ base::Result<DecodedText> decode_text(std::string_view bytes, std::string_view d
   const bool escapes = bytes.contains("\x1B$") || bytes.contains("\x1B(");
   if (base::is_utf8(bytes) && !escapes) return decoded(std::string(bytes), "UTF-8", false);
 
-  // A few bad bytes in a text that is UTF-8 otherwise: repair it rather than read all of it as something else.
+  // A few bad bytes in a text that is UTF-8 otherwise: repair it rather than read all of it as
+  // something else.
   std::size_t multibyte = 0;
   std::size_t bad = 0;
   for (std::size_t at = 0; at < bytes.size();) {
@@ -212,7 +219,8 @@ base::Result<DecodedText> decode_text(std::string_view bytes, std::string_view d
 }
 
 void load_converters() {
-  // A converter stays loaded while one handle to it is open: these are kept until the process ends, which is soon.
+  // A converter stays loaded while one handle to it is open: these are kept until the process ends,
+  // which is soon.
   for (const char* encoding : kEncodings) static_cast<void>(open_converter(encoding).release());
 }
 

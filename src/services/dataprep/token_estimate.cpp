@@ -7,8 +7,9 @@ namespace opaline::services::dataprep {
 namespace {
 
 /// Mean pieces of a word with this many letters, in thousandths.
-constexpr std::array<std::uint32_t, 17> kWord = {0,    1000, 1010, 1090, 1090, 1140, 1160, 1220, 1240,
-                                                 1300, 1640, 1500, 1700, 2000, 2750, 3300, 5000};
+constexpr std::array<std::uint32_t, 17> kWord = {0,    1000, 1010, 1090, 1090, 1140,
+                                                 1160, 1220, 1240, 1300, 1640, 1500,
+                                                 1700, 2000, 2750, 3300, 5000};
 constexpr std::array<std::uint32_t, 7> kDigits = {0, 1000, 1000, 1400, 1650, 2400, 3100};
 
 std::uint64_t word(std::size_t letters) {
@@ -34,7 +35,8 @@ std::size_t token_estimate(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
     const auto c = static_cast<unsigned char>(text[at]);
     if (c >= 0x80) {
-      // Accented Latin letters (C3 to C9) lose their accents and are part of a word; all else is a token a character.
+      // Accented Latin letters (C3 to C9) lose their accents and are part of a word; all else is a
+      // token a character.
       const bool latin = c >= 0xC3 && c <= 0xC9;
       thousandths += latin ? 450 : 1000;
       ++at;

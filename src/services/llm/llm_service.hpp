@@ -9,9 +9,9 @@ namespace opaline::services {
 ///
 /// Messages go through the model's chat template; a base model without one gets them as a plain
 /// dialogue ("User: … Assistant:") and stops where the next turn would begin. A grounded request
-/// that nobody turned into a prompt before is asked with contract::rag_prompt(). Dropping the stream,
-/// the deadline or the cancellation abandons the generation; a slow reader costs no more memory
-/// than the answer's own tokens. Any thread; the generator must outlive it and its streams.
+/// that nobody turned into a prompt before is asked with contract::rag_prompt(). Dropping the
+/// stream, the deadline or the cancellation abandons the generation; a slow reader costs no more
+/// memory than the answer's own tokens. Any thread; the generator must outlive it and its streams.
 class LlmService final : public contract::Service {
  public:
   explicit LlmService(engine::Generator& generator) : generator_(generator) {}

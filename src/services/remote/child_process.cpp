@@ -320,9 +320,7 @@ class ChildProcess::Supervisor {
 ChildProcess::ChildProcess(std::unique_ptr<Supervisor> supervisor)
     : supervisor_(std::move(supervisor)) {}
 
-ChildProcess::~ChildProcess() {
-  stop();
-}
+ChildProcess::~ChildProcess() { stop(); }
 
 base::Result<std::unique_ptr<ChildProcess>> ChildProcess::start(ChildSettings settings) {
   if (settings.argv.empty() || settings.socket.empty()) {
@@ -333,15 +331,9 @@ base::Result<std::unique_ptr<ChildProcess>> ChildProcess::start(ChildSettings se
   return std::unique_ptr<ChildProcess>(new ChildProcess(std::move(supervisor)));
 }
 
-void ChildProcess::stop() {
-  supervisor_->stop();
-}
-ChildState ChildProcess::state() const {
-  return supervisor_->state();
-}
-const ChildSettings& ChildProcess::settings() const {
-  return supervisor_->settings();
-}
+void ChildProcess::stop() { supervisor_->stop(); }
+ChildState ChildProcess::state() const { return supervisor_->state(); }
+const ChildSettings& ChildProcess::settings() const { return supervisor_->settings(); }
 
 ChildProcess::Subscription ChildProcess::on_change(std::function<void()> changed) {
   const std::uint64_t id = supervisor_->subscribe(std::move(changed));

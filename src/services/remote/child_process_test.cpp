@@ -97,9 +97,7 @@ class Child : public testing::Test {
   std::unique_ptr<ChildProcess> process_;
 };
 
-bool alive(pid_t pid) {
-  return kill(pid, 0) == 0;
-}
+bool alive(pid_t pid) { return kill(pid, 0) == 0; }
 
 TEST_F(Child, BecomesReadyAndStops) {
   start(server());

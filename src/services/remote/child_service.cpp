@@ -33,8 +33,7 @@ base::Error not_ready(const std::string& name, const ChildState& state) {
               .message = "the " + name + " does not start: it " + state.reason,
               .detail = {}};
     case Phase::ready:
-    case Phase::stopped:
-      break;
+    case Phase::stopped: break;
   }
   return {.code = ErrorCode::unavailable, .message = "the " + name + " was stopped", .detail = {}};
 }
@@ -119,14 +118,12 @@ contract::Health ChildService::health() const {
   using State = contract::Health::State;
   const ChildState state = process_.state();
   switch (state.phase) {
-    case Phase::ready:
-      return {};
+    case Phase::ready: return {};
     case Phase::starting:
       return {.state = State::starting,
               .reason = not_ready(process_.settings().name, state).message};
     case Phase::failed:
-    case Phase::stopped:
-      break;
+    case Phase::stopped: break;
   }
   return {.state = State::failed, .reason = not_ready(process_.settings().name, state).message};
 }

@@ -42,9 +42,7 @@ void append(contract::EmbeddingReply& all, contract::EmbeddingReply batch) {
   all.model = std::move(batch.model);
 }
 
-double score_of(const contract::Hit& hit) {
-  return hit.scores.rerank.value_or(0);
-}
+double score_of(const contract::Hit& hit) { return hit.scores.rerank.value_or(0); }
 
 void keep_best(std::vector<contract::Hit>& hits, int top_n) {
   std::ranges::sort(hits, std::greater<>(), score_of);
@@ -114,8 +112,7 @@ base::Task<base::Result<contract::Reply>> RemoteService::call(contract::Request 
         co_return co_await chat(std::move(*chat_request), std::move(context));
       }
       break;
-    case ServiceKind::dataprep:
-      OPALINE_ASSERT(false);
+    case ServiceKind::dataprep: OPALINE_ASSERT(false);
   }
   co_return base::fail(ErrorCode::invalid_argument, "the " + std::string(name(settings_.kind)) +
                                                         " service takes no such request");

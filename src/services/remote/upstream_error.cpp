@@ -45,19 +45,14 @@ ErrorCode code_of(unsigned status) {
   switch (status) {
     case 400:
     case 413:
-    case 422:
-      return ErrorCode::invalid_argument;
+    case 422: return ErrorCode::invalid_argument;
     case 401:
     case 403:
     case 404:
-    case 405:
-      return ErrorCode::failed_precondition;
-    case 408:
-      return ErrorCode::unavailable;
-    case 429:
-      return ErrorCode::resource_exhausted;
-    default:
-      break;
+    case 405: return ErrorCode::failed_precondition;
+    case 408: return ErrorCode::unavailable;
+    case 429: return ErrorCode::resource_exhausted;
+    default: break;
   }
   if (status >= 500) return ErrorCode::unavailable;
   return status >= 400 ? ErrorCode::failed_precondition : ErrorCode::internal;

@@ -15,7 +15,8 @@ void sort_by_fused(std::vector<Candidate>& candidates) {
   });
 }
 
-void add_ranks(std::vector<Candidate>& candidates, std::optional<double> Candidate::*score, double weight) {
+void add_ranks(std::vector<Candidate>& candidates, std::optional<double> Candidate::* score,
+               double weight) {
   std::vector<Candidate*> order;
   for (Candidate& candidate : candidates) {
     if ((candidate.*score).has_value()) order.push_back(&candidate);
@@ -42,7 +43,8 @@ std::vector<Candidate> merge(std::span<const Proposal> dense, std::span<const Pr
   }
   for (const Proposal& proposal : keyword) {
     const auto [at, added] = place.emplace(proposal.id, candidates.size());
-    if (added) candidates.push_back({.id = proposal.id, .dense = std::nullopt, .keyword = std::nullopt});
+    if (added)
+      candidates.push_back({.id = proposal.id, .dense = std::nullopt, .keyword = std::nullopt});
     candidates[at->second].keyword = proposal.score;
   }
   return candidates;
@@ -52,7 +54,9 @@ void fuse_weighted(std::vector<Candidate>& candidates, FusionWeights weights) {
   for (Candidate& candidate : candidates) {
     const double dense = std::clamp(candidate.dense.value_or(0), 0.0, 1.0);
     const double keyword =
-        weights.keyword_ceiling > 0 ? std::clamp(candidate.keyword.value_or(0) / weights.keyword_ceiling, 0.0, 1.0) : 0;
+        weights.keyword_ceiling > 0
+            ? std::clamp(candidate.keyword.value_or(0) / weights.keyword_ceiling, 0.0, 1.0)
+            : 0;
     candidate.fused = weights.dense * dense + (1 - weights.dense) * keyword;
   }
   sort_by_fused(candidates);

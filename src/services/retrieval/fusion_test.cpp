@@ -36,7 +36,8 @@ TEST(FuseWeighted, AddsCosineAndShareOfTheCeiling) {
 }
 
 TEST(FuseWeighted, StaysBetweenZeroAndOne) {
-  auto candidates = merge(std::vector<Proposal>{{1, -0.3}, {2, 1.0000001}}, std::vector<Proposal>{{2, 30}});
+  auto candidates =
+      merge(std::vector<Proposal>{{1, -0.3}, {2, 1.0000001}}, std::vector<Proposal>{{2, 30}});
   fuse_weighted(candidates, {.dense = 0.5, .keyword_ceiling = 24});
   EXPECT_DOUBLE_EQ(candidates[0].fused, 1);
   EXPECT_DOUBLE_EQ(candidates[1].fused, 0);

@@ -7,13 +7,15 @@ namespace opaline::services {
 namespace {
 
 double cosine(std::span<const float> a, std::span<const float> b) {
-  return std::inner_product(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(std::min(a.size(), b.size())), b.begin(), 0.0);
+  return std::inner_product(a.begin(),
+                            a.begin() + static_cast<std::ptrdiff_t>(std::min(a.size(), b.size())),
+                            b.begin(), 0.0);
 }
 
 }  // namespace
 
-std::vector<std::size_t> maximal_marginal_relevance(std::span<const MmrCandidate> candidates, double lambda,
-                                                    std::size_t count) {
+std::vector<std::size_t> maximal_marginal_relevance(std::span<const MmrCandidate> candidates,
+                                                    double lambda, std::size_t count) {
   std::vector<std::size_t> picked;
   std::vector<bool> taken(candidates.size(), false);
   // The largest cosine to those picked; before the first, nothing is similar.

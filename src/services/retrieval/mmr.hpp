@@ -12,10 +12,11 @@ struct MmrCandidate {
   std::span<const float> vector;  ///< Unit length, all of one dimension. Borrowed.
 };
 
-/// Maximal marginal relevance: picks one after another the candidate with the most lambda · relevance − (1 − lambda) ·
-/// (largest cosine to those picked), the earlier one of equals.
-/// @param lambda: 1 = relevance only, 0 = diversity only. @return indexes in the order picked, at most `count`.
-[[nodiscard]] std::vector<std::size_t> maximal_marginal_relevance(std::span<const MmrCandidate> candidates, double lambda,
-                                                                  std::size_t count);
+/// Maximal marginal relevance: picks one after another the candidate with the most lambda ·
+/// relevance − (1 − lambda) · (largest cosine to those picked), the earlier one of equals.
+/// @param lambda: 1 = relevance only, 0 = diversity only. @return indexes in the order picked, at
+/// most `count`.
+[[nodiscard]] std::vector<std::size_t> maximal_marginal_relevance(
+    std::span<const MmrCandidate> candidates, double lambda, std::size_t count);
 
 }  // namespace opaline::services

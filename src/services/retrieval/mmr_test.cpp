@@ -28,7 +28,8 @@ TEST(MaximalMarginalRelevance, WithLambdaZeroTakesTheFirstAndThenTheOddest) {
 }
 
 TEST(MaximalMarginalRelevance, GivesNoMoreThanThereAre) {
-  EXPECT_EQ(maximal_marginal_relevance(std::vector<MmrCandidate>{{0.5, kEast}}, 0.5, 9), (Picks{0}));
+  EXPECT_EQ(maximal_marginal_relevance(std::vector<MmrCandidate>{{0.5, kEast}}, 0.5, 9),
+            (Picks{0}));
   EXPECT_TRUE(maximal_marginal_relevance({}, 0.5, 9).empty());
   EXPECT_TRUE(maximal_marginal_relevance(std::vector<MmrCandidate>{{0.5, kEast}}, 0.5, 0).empty());
 }

@@ -24,7 +24,9 @@ using testing::HasSubstr;
 /// An embedding service that says what it is told to.
 class ScriptedEmbedding final : public contract::Service {
  public:
-  [[nodiscard]] contract::ServiceKind kind() const override { return contract::ServiceKind::embedding; }
+  [[nodiscard]] contract::ServiceKind kind() const override {
+    return contract::ServiceKind::embedding;
+  }
   base::Task<Result<contract::Reply>> call(contract::Request request, base::Context) override {
     asked.push_back(std::get<contract::EmbeddingRequest>(request).texts.front());
     if (error) co_return base::fail(*error);
@@ -57,10 +59,17 @@ class RetrievalServiceTest : public testing::Test {
     std::filesystem::remove_all(folder_);
   }
 
-  void add(const std::string& source, const std::vector<Passage>& passages, const std::string& metadata = "{}") {
+  void add(const std::string& source, const std::vector<Passage>& passages,
+           const std::string& metadata = "{}") {
     store::PreparedDocument document;
-    document.document = {.id = "id-" + source, .collection = "default", .source = source, .title = "Title of " + source,
-                         .mime = "text/plain", .sha256 = source, .bytes = 1, .metadata = metadata};
+    document.document = {.id = "id-" + source,
+                         .collection = "default",
+                         .source = source,
+                         .title = "Title of " + source,
+                         .mime = "text/plain",
+                         .sha256 = source,
+                         .bytes = 1,
+                         .metadata = metadata};
     for (const Passage& passage : passages) {
       store::ChunkRow chunk;
       chunk.ordinal = static_cast<std::uint32_t>(document.chunks.size());
@@ -79,13 +88,16 @@ class RetrievalServiceTest : public testing::Test {
   Result<RetrievalReply> ask(contract::RetrievalRequest request, base::Context context = {}) {
     std::optional<Result<RetrievalReply>> reply;
     base::EventLoop loop(1);
-    boost::asio::co_spawn(loop, answer(std::move(request), std::move(context), &reply), boost::asio::detached);
+    boost::asio::co_spawn(loop, answer(std::move(request), std::move(context), &reply),
+                          boost::asio::detached);
     loop.run_for(std::chrono::seconds(5));
     EXPECT_TRUE(reply.has_value()) << "the service did not answer";
     return *reply;
   }
-  base::Task<> answer(contract::RetrievalRequest request, base::Context context, std::optional<Result<RetrievalReply>>* reply) {
-    reply->emplace(co_await contract::call<RetrievalReply>(*service_, std::move(request), std::move(context)));
+  base::Task<> answer(contract::RetrievalRequest request, base::Context context,
+                      std::optional<Result<RetrievalReply>>* reply) {
+    reply->emplace(
+        co_await contract::call<RetrievalReply>(*service_, std::move(request), std::move(context)));
   }
 
   static std::vector<std::string> texts(const Result<RetrievalReply>& reply) {
@@ -96,7 +108,8 @@ class RetrievalServiceTest : public testing::Test {
   }
 
   void add_animals() {
-    add("cats.txt", {{"cats purr at night", {1, 0, 0}}, {"cats sleep all day", {0.8F, 0.6F, 0}}}, R"({"kind":"cat"})");
+    add("cats.txt", {{"cats purr at night", {1, 0, 0}}, {"cats sleep all day", {0.8F, 0.6F, 0}}},
+        R"({"kind":"cat"})");
     add("dogs.txt", {{"dogs bark at the postman", {0, 1, 0}}}, R"({"kind":"dog"})");
   }
 
@@ -143,7 +156,8 @@ TEST_F(RetrievalServiceTest, HybridAsksForTheVectorAndShowsEachStage) {
 
 TEST_F(RetrievalServiceTest, FillsInTheCosineOfPassagesThatOnlyKeywordsFound) {
   add_animals();
-  service_ = std::make_unique<RetrievalService>(*store_, embedding_, pool_, RetrievalSettings{.candidates = 1});
+  service_ = std::make_unique<RetrievalService>(*store_, embedding_, pool_,
+                                                RetrievalSettings{.candidates = 1});
   contract::RetrievalRequest request{.text = "bark"};
   request.search.k = 1;
   request.search.fetch_k = 1;
@@ -158,7 +172,8 @@ TEST_F(RetrievalServiceTest, DenseModeFollowsVectorsOnly) {
   contract::RetrievalRequest request{.text = "bark", .embedding = {0.8F, 0.6F, 0}};
   request.search.mode = SearchParameters::Mode::dense;
   const auto reply = ask(std::move(request));
-  EXPECT_THAT(texts(reply), ElementsAre("cats sleep all day", "cats purr at night", "dogs bark at the postman"));
+  EXPECT_THAT(texts(reply),
+              ElementsAre("cats sleep all day", "cats purr at night", "dogs bark at the postman"));
   EXPECT_TRUE(embedding_.asked.empty());
   EXPECT_EQ(reply->hits.front().scores.bm25, std::nullopt);
 }
@@ -273,18 +288,22 @@ TEST_F(RetrievalServiceTest, RefusesParametersOutOfRange) {
     contract::RetrievalRequest request{.text = "purr"};
     change(request);
     const auto reply = ask(std::move(request));
-    return !reply && reply.error().code == ErrorCode::invalid_argument ? reply.error().message : "accepted";
+    return !reply && reply.error().code == ErrorCode::invalid_argument ? reply.error().message
+                                                                       : "accepted";
   };
   using Type = SearchParameters::Type;
   EXPECT_EQ(refused([](auto& r) { r.text = " \n"; }), "the question is empty");
   EXPECT_EQ(refused([](auto& r) { r.search.k = 0; }), "'k' must be between 1 and 1000");
   EXPECT_EQ(refused([](auto& r) { r.search.k = 1001; }), "'k' must be between 1 and 1000");
-  EXPECT_EQ(refused([](auto& r) { r.search.dense_weight = 1.5; }), "'dense_weight' must be between 0 and 1");
+  EXPECT_EQ(refused([](auto& r) { r.search.dense_weight = 1.5; }),
+            "'dense_weight' must be between 0 and 1");
   EXPECT_EQ(refused([](auto& r) { r.search.type = Type::mmr, r.search.fetch_k = 3; }),
             "'fetch_k' must be between 4 and 1000");
   EXPECT_EQ(refused([](auto& r) { r.search.type = Type::mmr, r.search.lambda_mult = 2; }),
             "'lambda_mult' must be between 0 and 1");
-  EXPECT_EQ(refused([](auto& r) { r.search.type = Type::similarity_score_threshold, r.search.score_threshold = -1; }),
+  EXPECT_EQ(refused([](auto& r) {
+              r.search.type = Type::similarity_score_threshold, r.search.score_threshold = -1;
+            }),
             "'score_threshold' must be between 0 and 1");
   EXPECT_EQ(refused([](auto& r) { r.search.type = Type::similarity_distance_threshold; }),
             "a search by distance needs 'distance_threshold'");

@@ -20,7 +20,8 @@ using Type = SearchParameters::Type;
 std::vector<Proposal> proposals(const std::vector<store::ChunkScore>& scores) {
   std::vector<Proposal> proposed;
   proposed.reserve(scores.size());
-  for (const store::ChunkScore& score : scores) proposed.push_back({.id = score.id, .score = score.score});
+  for (const store::ChunkScore& score : scores)
+    proposed.push_back({.id = score.id, .score = score.score});
   return proposed;
 }
 
@@ -62,10 +63,12 @@ contract::Hit make_hit(store::ChunkRow chunk, const store::DocumentRow& document
 
 }  // namespace
 
-Search::Search(const store::Store& store, const contract::RetrievalRequest& request, Settings settings)
+Search::Search(const store::Store& store, const contract::RetrievalRequest& request,
+               Settings settings)
     : store_(store), request_(request), settings_(settings) {
   filter_.collection = request.search.collection;
-  if (!request.search.filter.empty()) filter_.metadata = boost::json::serialize(request.search.filter);
+  if (!request.search.filter.empty())
+    filter_.metadata = boost::json::serialize(request.search.filter);
 }
 
 Result<std::vector<contract::Hit>> Search::hits() {
@@ -78,7 +81,8 @@ Result<std::vector<contract::Hit>> Search::hits() {
 }
 
 Result<std::vector<Candidate>> Search::candidates() const {
-  const auto wanted = static_cast<std::size_t>(std::max(request_.search.k, request_.search.fetch_k));
+  const auto wanted =
+      static_cast<std::size_t>(std::max(request_.search.k, request_.search.fetch_k));
   const std::size_t count = std::max(wanted, settings_.candidates);
   std::vector<store::ChunkScore> dense;
   std::vector<store::ChunkScore> keyword;
@@ -139,10 +143,14 @@ Result<double> Search::keyword_ceiling() const {
 void Search::apply_thresholds(std::vector<Candidate>& candidates) const {
   const SearchParameters& search = request_.search;
   if (search.type == Type::similarity_score_threshold) {
-    std::erase_if(candidates, [&](const Candidate& c) { return c.dense.value_or(-1) < search.score_threshold; });
+    std::erase_if(candidates, [&](const Candidate& c) {
+      return c.dense.value_or(-1) < search.score_threshold;
+    });
   }
   if (search.type == Type::similarity_distance_threshold) {
-    std::erase_if(candidates, [&](const Candidate& c) { return 1 - c.dense.value_or(-1) > *search.distance_threshold; });
+    std::erase_if(candidates, [&](const Candidate& c) {
+      return 1 - c.dense.value_or(-1) > *search.distance_threshold;
+    });
   }
 }
 
@@ -154,10 +162,12 @@ Result<void> Search::diversify(std::vector<Candidate>& candidates) const {
   std::erase_if(candidates, [&](const Candidate& c) { return !found.contains(c.id); });
   std::vector<MmrCandidate> choices;
   choices.reserve(candidates.size());
-  for (const Candidate& c : candidates) choices.push_back({.relevance = c.fused, .vector = found.at(c.id)->vector});
+  for (const Candidate& c : candidates)
+    choices.push_back({.relevance = c.fused, .vector = found.at(c.id)->vector});
   std::vector<Candidate> diverse;
   const auto count = static_cast<std::size_t>(request_.search.k);
-  for (const std::size_t i : maximal_marginal_relevance(choices, request_.search.lambda_mult, count)) {
+  for (const std::size_t i :
+       maximal_marginal_relevance(choices, request_.search.lambda_mult, count)) {
     diverse.push_back(candidates[i]);
   }
   candidates = std::move(diverse);

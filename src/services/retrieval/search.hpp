@@ -18,7 +18,8 @@ class Search {
     double dense_weight = 0.55;
   };
 
-  /// @param request: validated; its embedding is empty only in keyword mode. Both must outlive the search.
+  /// @param request: validated; its embedding is empty only in keyword mode. Both must outlive the
+  /// search.
   Search(const store::Store& store, const contract::RetrievalRequest& request, Settings settings);
 
   /// The hits, best first. @error those of the store.
@@ -31,7 +32,8 @@ class Search {
   [[nodiscard]] base::Result<double> keyword_ceiling() const;
   void apply_thresholds(std::vector<Candidate>& candidates) const;
   [[nodiscard]] base::Result<void> diversify(std::vector<Candidate>& candidates) const;
-  [[nodiscard]] base::Result<std::vector<contract::Hit>> load(const std::vector<Candidate>& candidates) const;
+  [[nodiscard]] base::Result<std::vector<contract::Hit>> load(
+      const std::vector<Candidate>& candidates) const;
 
   const store::Store& store_;
   const contract::RetrievalRequest& request_;
