@@ -227,16 +227,17 @@ base::Task<base::Result<std::unique_ptr<Client::Exchange>>> Client::start(Endpoi
 base::Task<base::Result<ClientResponse>> Client::send(Endpoint endpoint, ClientRequest request,
                                                       base::Context context) {
   const Endpoint server = endpoint;
+  const std::size_t bytes_max = request.reply_bytes_max;
   OPALINE_CO_TRY(auto exchange,
                  co_await start(std::move(endpoint), std::move(request), std::move(context)));
   ClientResponse response;
   response.status = exchange->status();
-  const auto too_large = [&server] {
+  const auto too_large = [&server, bytes_max] {
     return base::fail(base::ErrorCode::resource_exhausted,
                       "The reply of " + server.text() + " is above the limit of " +
-                          std::to_string(limits::kReplyBytes) + " bytes.");
+                          std::to_string(bytes_max) + " bytes.");
   };
-  if (exchange->announced() > limits::kReplyBytes) co_return too_large();
+  if (exchange->announced() > bytes_max) co_return too_large();
   for (;;) {
     OPALINE_CO_TRY(auto piece, co_await exchange->next());
     if (!piece) break;
@@ -245,7 +246,7 @@ base::Task<base::Result<ClientResponse>> Client::send(Endpoint endpoint, ClientR
     } else {
       response.body += *piece;
     }
-    if (response.body.size() > limits::kReplyBytes) co_return too_large();
+    if (response.body.size() > bytes_max) co_return too_large();
   }
   response.headers = exchange->take_headers();
   co_return response;

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/context.hpp"
+#include "base/limits.hpp"
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "http/endpoint.hpp"
@@ -21,8 +22,9 @@ struct ClientRequest {
   std::string path = "/";  ///< Appended to the endpoint's base path; already encoded.
   Headers headers;
   std::string body;
-  bool idempotent =
-      false;  ///< May be sent again on a fresh connection when a pooled one dies unanswered.
+  /// May be sent again on a fresh connection when a pooled one dies unanswered.
+  bool idempotent = false;
+  std::size_t reply_bytes_max = limits::kReplyBytes;  ///< Of the whole body that send() returns.
 };
 
 struct ClientResponse {
@@ -61,7 +63,7 @@ class Client {
   /// Sends and reads the whole reply, of any status. @error invalid_argument: the request has line
   /// ends or characters where there must be none; unavailable: refused, reset or unreadable
   /// (message names the endpoint); deadline_exceeded; cancelled; resource_exhausted: the reply is
-  /// above limits::kReplyBytes.
+  /// above the request's reply_bytes_max.
   base::Task<base::Result<ClientResponse>> send(Endpoint endpoint, ClientRequest request,
                                                 base::Context context);
   /// Sends and returns once the reply's header is in.

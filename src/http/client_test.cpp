@@ -317,7 +317,9 @@ TEST(Client, LimitsTheReply) {
     while (peer.send(piece)) {
     }
   });
-  const auto endless = send(server.url(), get());
+  ClientRequest request = get();
+  request.reply_bytes_max = 3 << 20;
+  const auto endless = send(server.url(), request);
   ASSERT_FALSE(endless);
   EXPECT_EQ(endless.error().code, ErrorCode::resource_exhausted);
 }

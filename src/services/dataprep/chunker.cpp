@@ -161,8 +161,12 @@ class Chunker {
       parts.erase(parts.begin() + 1);
       path = joined();
     }
-    while (!path.empty() && count_(path) > parameters_.title_path_tokens)
-      path = one_line(path, path.size() * 3 / 4);
+    // From the whole path each time: the mark of a cut is itself a token and must not pile up.
+    const std::string whole = path;
+    for (std::size_t bytes = whole.size(); count_(path) > parameters_.title_path_tokens;) {
+      bytes = bytes * 3 / 4;
+      path = bytes == 0 ? "" : one_line(whole, bytes);
+    }
     return path;
   }
 

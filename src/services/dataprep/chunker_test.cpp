@@ -77,6 +77,18 @@ TEST(Chunker, JoinsTinySectionsUnderTheirParentsPath) {
   EXPECT_EQ(chunks[2].path, "T > C");
 }
 
+TEST(Chunker, ShortensATitleOfPunctuationToTheSmallestLimit) {
+  // Each byte is a token here, and so is each byte of the mark that a cut leaves.
+  const auto bytes = [](std::string_view text) { return text.size(); };
+  const ParsedDocument document = parsed("# !?!?!?!?!?!?!?!?!?!?\n\nText.\n", "a.md");
+  for (std::size_t limit = 0; limit < 12; ++limit) {
+    ChunkParameters parameters = kSmall;
+    parameters.title_path_tokens = limit;
+    for (const Chunk& chunk : chunk_document(document, parameters, bytes))
+      EXPECT_LE(chunk.title_path.size(), limit);
+  }
+}
+
 TEST(Chunker, CutsProseBetweenSentencesAndRepeatsTheLast) {
   const std::string text = sentence(15, "a") + " " + sentence(14, "b") + " " + sentence(7, "c") +
                            " " + sentence(15, "d");
