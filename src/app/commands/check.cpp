@@ -5,6 +5,7 @@
 
 #include "app/command.hpp"
 #include "app/terminal.hpp"
+#include "flow/describe.hpp"
 #include "flow/flow_file.hpp"
 
 namespace opaline::app {
@@ -12,26 +13,7 @@ namespace {
 
 namespace json = boost::json;
 
-std::string place(const flow::ServiceSpec& service) {
-  if (!service.url.empty()) return "at " + service.url + service.endpoint;
-  if (service.port)
-    return fmt::format("built in, also on port {}{}", *service.port, service.endpoint);
-  return "built in";
-}
-
-void print(const flow::FlowSpec& spec) {
-  fmt::print("The flow is well formed.\n\nGateway   http://{}:{}{}\n\n", spec.host, spec.port,
-             spec.endpoint);
-  for (std::size_t node = 0; node < spec.graph.size(); ++node) {
-    std::string needs;
-    for (const auto before : spec.graph.predecessors(node)) {
-      needs += (needs.empty() ? "after " : ", ") + spec.graph.name(before);
-    }
-    fmt::print("  {:<14} {:<10} {:<44} {}\n", bold(spec.graph.name(node)),
-               contract::name(spec.services[node].kind), place(spec.services[node]),
-               dim(needs.empty() ? "starts at once" : needs));
-  }
-}
+enum class Form { tree, mermaid, json };
 
 json::object as_json(const flow::FlowSpec& spec) {
   json::array steps;
@@ -46,27 +28,27 @@ json::object as_json(const flow::FlowSpec& spec) {
     if (service.port) step["port"] = *service.port;
     steps.emplace_back(std::move(step));
   }
-  return {{"ok", true},
-          {"host", spec.host},
-          {"port", spec.port},
-          {"endpoint", spec.endpoint},
-          {"steps", steps}};
+  return {{"ok", true},        {"host", spec.host},
+          {"port", spec.port}, {"endpoint", spec.endpoint},
+          {"steps", steps},    {"notes", json::array(spec.notes.begin(), spec.notes.end())}};
 }
 
 }  // namespace
 
 void add_check(CLI::App& program, Action& action) {
   auto file = std::make_shared<std::string>();
-  auto machine = std::make_shared<bool>(false);
+  auto form = std::make_shared<Form>(Form::tree);
   CLI::App* command = program.add_subcommand(
       "check", "Check a flow file and explain it, without starting anything");
   command->add_option("flow", *file, "The flow file (YAML)")->required();
-  command->add_flag("--json", *machine, "Print JSON");
-  command->callback([&action, file, machine] {
-    action = [file, machine] {
+  command->add_flag_callback("--json", [form] { *form = Form::json; }, "Print JSON");
+  command->add_flag_callback(
+      "--mermaid", [form] { *form = Form::mermaid; }, "Print a Mermaid flowchart, for documents");
+  command->callback([&action, file, form] {
+    action = [file, form] {
       const auto spec = flow::load_flow(*file);
       if (!spec) {
-        if (*machine) {
+        if (*form == Form::json) {
           fmt::print("{}\n",
                      json::serialize(json::object{{"ok", false}, {"error", spec.error().message}}));
           return kFailed;
@@ -74,10 +56,10 @@ void add_check(CLI::App& program, Action& action) {
         fmt::print(stderr, "{}\n", printable(spec.error().message));
         return kFailed;
       }
-      if (*machine) {
-        fmt::print("{}\n", json::serialize(as_json(*spec)));
-      } else {
-        print(*spec);
+      switch (*form) {
+        case Form::tree: fmt::print("The flow is well formed.\n\n{}", flow::describe(*spec)); break;
+        case Form::mermaid: fmt::print("{}", flow::mermaid(*spec)); break;
+        case Form::json: fmt::print("{}\n", json::serialize(as_json(*spec))); break;
       }
       return kDone;
     };
