@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace opaline::contract {
 
@@ -21,10 +22,13 @@ struct StageScores {
   std::optional<double> dense;   ///< Cosine similarity, −1 … 1.
   std::optional<double> bm25;    ///< BM25, > 0, unbounded.
   std::optional<double> fused;   ///< 0 … 1 for weighted fusion.
-  std::optional<double> rerank;  ///< The reranker's own scale.
+  std::optional<double> rerank;  ///< The reranker's own scale; its hits are in this order.
 
   friend bool operator==(const StageScores&, const StageScores&) = default;
 };
+
+/// Between the headings of a title path, outermost first.
+inline constexpr std::string_view kTitleSeparator = " > ";
 
 /// A retrieved passage (a chunk) and where it stands.
 struct Hit {
@@ -32,7 +36,7 @@ struct Hit {
   std::string document_id;
   std::string source;      ///< Path or URL as ingested.
   std::string title;       ///< Of the document.
-  std::string title_path;  ///< Headings above the passage, joined by " > "; may be empty.
+  std::string title_path;  ///< Headings above the passage, joined by kTitleSeparator; may be empty.
   std::string text;
   Span span;                ///< Of `text` in the document's stored text.
   std::optional<int> page;  ///< 1-based, for paged documents.
@@ -44,5 +48,9 @@ struct Hit {
 
   friend bool operator==(const Hit&, const Hit&) = default;
 };
+
+/// A passage as a model reads it: its title path, without the last part if the text begins with
+/// that heading, a line end, and the text.
+[[nodiscard]] std::string titled_text(std::string_view title_path, std::string_view text);
 
 }  // namespace opaline::contract

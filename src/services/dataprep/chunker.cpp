@@ -11,12 +11,11 @@
 #include <optional>
 
 #include "base/assert.hpp"
+#include "contract/hit.hpp"
 #include "services/dataprep/sentence.hpp"
 
 namespace opaline::services::dataprep {
 namespace {
-
-constexpr std::string_view kPathSeparator = " > ";
 
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
@@ -151,7 +150,7 @@ class Chunker {
     const auto joined = [&] {
       std::string path;
       for (const std::string_view part : parts) {
-        if (!path.empty()) path += kPathSeparator;
+        if (!path.empty()) path += contract::kTitleSeparator;
         path += part;
       }
       return path;
@@ -479,23 +478,6 @@ ChunkParameters ChunkParameters::for_target(std::size_t tokens_target) {
 std::vector<Chunk> chunk_document(const ParsedDocument& document, const ChunkParameters& parameters,
                                   const TokenCounter& count) {
   return Chunker(document, parameters, count).run();
-}
-
-std::string embedding_text(std::string_view title_path, std::string_view text) {
-  // The heading that the text begins with would stand there twice.
-  const auto last = title_path.rfind(kPathSeparator);
-  const std::string_view tail =
-      last == std::string_view::npos ? title_path : title_path.substr(last + kPathSeparator.size());
-  if (!tail.empty() && text.starts_with(tail) &&
-      (text.size() == tail.size() || text[tail.size()] == '\n')) {
-    title_path = last == std::string_view::npos ? std::string_view() : title_path.substr(0, last);
-  }
-  std::string joined;
-  joined.reserve(title_path.size() + 1 + text.size());
-  joined += title_path;
-  if (!joined.empty()) joined += '\n';
-  joined += text;
-  return joined;
 }
 
 }  // namespace opaline::services::dataprep

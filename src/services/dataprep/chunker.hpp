@@ -38,7 +38,7 @@ struct Chunk {
   std::uint64_t end = 0;
   std::string title_path;  ///< Document title and the headings, terms or table headers it is under,
                            ///< by " > ".
-  std::size_t tokens = 0;  ///< Of embedding_text(), by the counter given.
+  std::size_t tokens = 0;  ///< Of contract::titled_text(), by the counter given.
   std::uint32_t page = 0;  ///< Of its first block; 0: none.
 };
 
@@ -50,9 +50,5 @@ struct Chunk {
 [[nodiscard]] std::vector<Chunk> chunk_document(const ParsedDocument& document,
                                                 const ChunkParameters& parameters,
                                                 const TokenCounter& count);
-
-/// What stands for a chunk in the embedding model: its title path, without the part that `text`
-/// begins with, and the text.
-[[nodiscard]] std::string embedding_text(std::string_view title_path, std::string_view text);
 
 }  // namespace opaline::services::dataprep

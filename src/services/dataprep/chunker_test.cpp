@@ -5,6 +5,7 @@
 #include <random>
 
 #include "base/utf8.hpp"
+#include "contract/hit.hpp"
 #include "services/dataprep/document_fixture.hpp"
 #include "services/dataprep/token_estimate.hpp"
 
@@ -242,8 +243,8 @@ TEST(Chunker, KeepsItsPromisesOnRandomDocuments) {
         ASSERT_LE(token_estimate(text.substr(chunk.begin, covered - chunk.begin)),
                   parameters.tokens_overlap + 1);
       }
-      const std::string embedded =
-          embedding_text(chunk.title_path, text.substr(chunk.begin, chunk.end - chunk.begin));
+      const std::string embedded = contract::titled_text(
+          chunk.title_path, text.substr(chunk.begin, chunk.end - chunk.begin));
       ASSERT_LE(token_estimate(embedded), parameters.tokens_max) << embedded;
       begin_before = chunk.begin;
       covered = chunk.end;
@@ -257,13 +258,6 @@ TEST(Chunker, IsLinearInOneHugeWord) {
   const auto chunks = chunk_document(document, {}, token_estimate);
   EXPECT_GT(chunks.size(), 1000U);
   EXPECT_LT(chunks.size(), 30'000U);
-}
-
-TEST(EmbeddingText, HasEachHeadingOnce) {
-  EXPECT_EQ(embedding_text("T > A", "A\n\ntext"), "T\nA\n\ntext");
-  EXPECT_EQ(embedding_text("T", "T\n\ntext"), "T\n\ntext");
-  EXPECT_EQ(embedding_text("T > A", "Apples"), "T > A\nApples");
-  EXPECT_EQ(embedding_text("", "text"), "text");
 }
 
 TEST(TokenEstimate, CountsWordsMarksAndOtherScripts) {

@@ -5,6 +5,7 @@
 
 #include <random>
 
+#include "contract/hit.hpp"
 #include "services/dataprep/job_record.hpp"
 #include "services/dataprep/service_fixture.hpp"
 
@@ -63,7 +64,7 @@ TEST_F(Dataprep, MakesAFileSearchable) {
   const store::ChunkRow& chunk = chunks->at(0);
   EXPECT_EQ(chunk.text, text->text.substr(chunk.range.begin, chunk.range.end - chunk.range.begin));
   EXPECT_EQ(chunk.vector,
-            ScriptedEmbedding::vector_of(embedding_text(chunk.title_path, chunk.text)));
+            ScriptedEmbedding::vector_of(contract::titled_text(chunk.title_path, chunk.text)));
   EXPECT_EQ(Workplace::blobs(folder_.path()), 0U) << "the bytes are not needed any more";
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/log.hpp"
 #include "base/task_group.hpp"
+#include "contract/hit.hpp"
 #include "services/dataprep/crash_point.hpp"
 #include "services/dataprep/token_estimate.hpp"
 
@@ -232,7 +233,7 @@ Task<Result<void>> DocumentWork::embed_batch(std::shared_ptr<Running> job,
     if (job->context.cancelled()) co_return base::fail(ErrorCode::cancelled, "was cancelled");
     contract::EmbeddingRequest request{.priority = contract::EmbeddingRequest::Priority::bulk};
     for (std::size_t i = first; i < end; ++i)
-      request.texts.push_back(embedding_text(chunks[i].title_path, chunks[i].text));
+      request.texts.push_back(contract::titled_text(chunks[i].title_path, chunks[i].text));
     auto reply = co_await contract::call<contract::EmbeddingReply>(
         with_.embedding, std::move(request), job->context.child().within(settings_.embedding_time));
     if (!reply) {

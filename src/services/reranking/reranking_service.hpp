@@ -9,8 +9,9 @@
 
 namespace opaline::services {
 
-/// Orders passages by late interaction over the token vectors of an embedding model
-/// (max_similarity.hpp). Any thread; the encoder and the pool must outlive it and its calls.
+/// Orders passages, each with its title path, by late interaction over the token vectors of an
+/// embedding model (max_similarity.hpp); passages that come with retrieval's fused score, by the
+/// mean of both. Any thread; the encoder and the pool must outlive it and its calls.
 class RerankingService final : public contract::Service {
  public:
   RerankingService(engine::Encoder& encoder, base::WorkerPool& pool)

@@ -85,6 +85,27 @@ TEST_F(Reranking, OrdersByLateInteraction) {
   EXPECT_EQ(reply->query, "ab");
 }
 
+TEST_F(Reranking, ReadsThePassageUnderItsTitles) {
+  RerankingRequest under_title = request("b", {"a", "a"}, 0);
+  under_title.hits[1].title_path = "b";
+  const auto reply = call(under_title);
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->hits[0].title_path, "b");
+  EXPECT_EQ(reply->hits[0].scores.rerank, 1);
+}
+
+TEST_F(Reranking, MeetsRetrievalHalfway) {
+  RerankingRequest fused = request("ab", {"xx", "a", "b"}, 0);
+  fused.hits[0].scores.fused = 0.8;  // The best of retrieval: counts as 1.
+  fused.hits[1].scores.fused = 0.6;
+  const auto reply = call(fused);
+  ASSERT_TRUE(reply);
+  std::vector<std::pair<std::string, double>> found;
+  for (const auto& hit : reply->hits) found.emplace_back(hit.text, *hit.scores.rerank);
+  EXPECT_EQ(found, (std::vector<std::pair<std::string, double>>{
+                       {"a", (0.5 + 0.6 / 0.8) / 2}, {"xx", 0.5}, {"b", 0.25}}));
+}
+
 TEST_F(Reranking, KeepsTopN) {
   EXPECT_EQ(call(request("a", {"b", "a", "b"}, 1))->hits.at(0).text, "a");
   EXPECT_EQ(call(request("a", {"b", "a", "b"}, 1))->hits.size(), 1U);
