@@ -26,9 +26,8 @@ constexpr auto kProbeTime = std::chrono::seconds(10);
 
 // Best first, as ggml scores them by the instructions they use (AMX > VNNI > BF16 > VBMI > AVX-512
 // > AVX-VNNI > AVX2 …).
-constexpr std::array<std::string_view, 14> kLevels = {
-    "sapphirerapids", "zen4",    "cooperlake", "icelake",   "cascadelake", "cannonlake", "skylakex",
-    "alderlake",      "haswell", "piledriver", "ivybridge", "sandybridge", "sse42",      "x64"};
+constexpr std::array<std::string_view, 7> kLevels = {
+    "sapphirerapids", "zen4", "icelake", "cascadelake", "alderlake", "haswell", "x64"};
 
 struct Module {
   std::string level;
