@@ -34,7 +34,6 @@ std::string indexed(std::string_view name, std::size_t index) {
 }
 
 // --- Reading: messages
-// -----------------------------------------------------------------------------------------------
 
 std::string read_role(Fields& fields) {
   auto role = fields.text("role").value_or("user");
@@ -112,7 +111,6 @@ void read_messages(Fields& fields, const json::value& value, std::vector<ChatMes
 }
 
 // --- Reading: what is asked
-// ------------------------------------------------------------------------------------------
 
 Style style_of(const Fields& fields) {
   if (fields.has("query")) return Style::parameters;
@@ -157,7 +155,6 @@ void read_conversation(Fields& fields, Style style, ChatRequest& request) {
 }
 
 // --- Reading: grounding
-// ----------------------------------------------------------------------------------------------
 
 base::Result<void> read_own_grounding(Fields& fields, ChatRequest& request) {
   const json::object* object = fields.object("grounding");
@@ -195,7 +192,6 @@ base::Result<void> read_grounding(Fields& fields, Style style, ChatRequest& requ
 }
 
 // --- Reading: sampling
-// -----------------------------------------------------------------------------------------------
 
 std::optional<int> read_max_tokens(Fields& fields) {
   for (const std::string_view name : {"max_completion_tokens", "max_tokens", "max_new_tokens"}) {
@@ -323,7 +319,6 @@ base::Result<ChatCall> read_chat_request(std::string_view body, ChatDefaults def
 }
 
 // --- Writing
-// ---------------------------------------------------------------------------------------------------------
 
 namespace {
 

@@ -19,7 +19,6 @@ using base::ErrorCode;
 using Kind = ChatEnvelope::Kind;
 
 // --- Writing
-// ---------------------------------------------------------------------------------------------------------
 
 void write_usage(JsonWriter& writer, const Usage& usage) {
   writer.begin_object()
@@ -113,7 +112,6 @@ void write_head(JsonWriter& writer, const ChatEnvelope& envelope, std::string_vi
 std::string as_event(JsonWriter writer) { return "data: " + std::move(writer).take() + "\n\n"; }
 
 // --- Reading
-// ---------------------------------------------------------------------------------------------------------
 
 std::optional<FinishReason> finish_reason(Fields& choice) {
   const auto text = choice.text("finish_reason");
@@ -250,7 +248,6 @@ base::Result<ChatReply> read_chat_reply(std::string_view body) {
 }
 
 // --- Streams
-// ---------------------------------------------------------------------------------------------------------
 
 ChatChunks::ChatChunks(ChatEnvelope envelope) : envelope_(std::move(envelope)) {
   JsonWriter writer;
@@ -336,7 +333,6 @@ base::Result<ChatChunk> read_chat_chunk(std::string_view data) {
 }
 
 // --- OPEA's stream
-// ---------------------------------------------------------------------------------------------------
 
 std::string python_bytes(std::string_view bytes) {
   const bool single = bytes.find('\'') != std::string_view::npos;

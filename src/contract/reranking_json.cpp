@@ -236,7 +236,8 @@ base::Result<RerankingCall> read_reranking_request(std::string_view body) {
   return call;
 }
 
-std::string write_reranking_request(const RerankingRequest& request, Style style) {
+std::string write_reranking_request(const RerankingRequest& request, Style style,
+                                    PassageDetail detail) {
   JsonWriter writer;
   writer.begin_object().field(query_field(style), request.query).key(list_field(style));
   if (style == Style::openai || style == Style::document) {
@@ -249,6 +250,12 @@ std::string write_reranking_request(const RerankingRequest& request, Style style
   if (style != Style::tei) {
     const auto all = static_cast<int>(request.hits.size());
     writer.field("top_n", request.top_n > 0 ? request.top_n : std::max(all, 1));
+  }
+  if (detail == PassageDetail::hit) {
+    writer.key("hits").begin_array();
+    for (const Hit& hit : request.hits)
+      write_hit(writer, hit, HitMembers::without_text_and_metadata);
+    writer.end_array();
   }
   writer.end_object();
   return std::move(writer).take();

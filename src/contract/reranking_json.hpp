@@ -33,9 +33,12 @@ struct RerankingCall {
 /// @error invalid_argument: bad JSON, no question, too many passages, a wrong type; names the
 /// field.
 [[nodiscard]] base::Result<RerankingCall> read_reranking_request(std::string_view body);
-/// Of the styles openai, tei and cohere; the passages' texts only.
+/// What a reranker is told of the passages: their texts, which all servers understand, or also the
+/// rest of each hit, in the extension field "hits" that Opaline reads.
+enum class PassageDetail { text, hit };
+/// Of the styles openai, tei and cohere.
 [[nodiscard]] std::string write_reranking_request(const RerankingRequest& request,
-                                                  RerankingForm::Style style);
+                                                  RerankingForm::Style style, PassageDetail detail);
 
 [[nodiscard]] std::string write_reranking_reply(const RerankingReply& reply,
                                                 const RerankingForm& form);

@@ -111,12 +111,25 @@ RerankingRequest request() {
 }
 
 TEST(RerankingJson, WritesRequestsByteForByte) {
-  EXPECT_EQ(write_reranking_request(request(), Style::tei),
+  EXPECT_EQ(write_reranking_request(request(), Style::tei, PassageDetail::text),
             R"({"query":"q","texts":["a","b","a"]})");
-  EXPECT_EQ(write_reranking_request(request(), Style::cohere),
+  EXPECT_EQ(write_reranking_request(request(), Style::cohere, PassageDetail::text),
             R"({"query":"q","documents":["a","b","a"],"top_n":2})");
-  EXPECT_EQ(write_reranking_request(request(), Style::openai),
+  EXPECT_EQ(write_reranking_request(request(), Style::openai, PassageDetail::text),
             R"({"input":"q","retrieved_docs":[{"text":"a"},{"text":"b"},{"text":"a"}],"top_n":2})");
+}
+
+TEST(RerankingJson, CarriesWholeHitsToItsOwnKind) {
+  RerankingRequest sent = request();
+  sent.hits[1].title_path = "T > A";
+  sent.hits[1].scores.fused = 0.5;
+  const auto call =
+      read_reranking_request(write_reranking_request(sent, Style::tei, PassageDetail::hit));
+  ASSERT_TRUE(call) << call.error().message;
+  EXPECT_EQ(call->form.style, Style::tei);
+  EXPECT_EQ(call->request.hits[1].text, "b");
+  EXPECT_EQ(call->request.hits[1].title_path, "T > A");
+  EXPECT_EQ(call->request.hits[1].scores.fused, 0.5);
 }
 
 TEST(RerankingJson, ReadsRepliesOfAllStylesOntoTheHitsThatWereSent) {

@@ -180,7 +180,6 @@ TEST_F(Child, WithoutAProgramThereIsNothingToStart) {
 }
 
 // --- ChildService
-// ----------------------------------------------------------------------------------------------------
 
 base::Task<> call_into(base::Result<contract::Reply>& into, contract::Service& service,
                        std::string text, base::Context context) {

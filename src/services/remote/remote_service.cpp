@@ -119,7 +119,6 @@ base::Task<base::Result<contract::Reply>> RemoteService::call(contract::Request 
 }
 
 // --- Embedding
-// -------------------------------------------------------------------------------------------------------
 
 std::size_t RemoteService::batch_texts() const {
   return dialect_ == Dialect::tei && !ours() ? kTeiBatchTexts : limits::kEmbeddingTexts;
@@ -168,7 +167,6 @@ base::Task<base::Result<contract::EmbeddingReply>> RemoteService::embed_batch(
 }
 
 // --- Retrieval and reranking
-// -----------------------------------------------------------------------------------------
 
 base::Task<base::Result<contract::Reply>> RemoteService::retrieve(
     contract::RetrievalRequest request, base::Context context) {
@@ -212,9 +210,10 @@ base::Task<base::Result<contract::RerankingReply>> RemoteService::rerank_batch(
     contract::RerankingRequest request, base::Context context) {
   using enum contract::RerankingForm::Style;
   const auto style = dialect_ == Dialect::tei ? tei : dialect_ == Dialect::cohere ? cohere : openai;
+  const auto detail = ours() ? contract::PassageDetail::hit : contract::PassageDetail::text;
   OPALINE_CO_TRY(
       const std::string body,
-      co_await post(contract::write_reranking_request(request, style), std::move(context)));
+      co_await post(contract::write_reranking_request(request, style, detail), std::move(context)));
   auto reply = contract::read_reranking_reply(body, std::move(request));
   if (!reply)
     co_return base::fail(unreadable_reply(upstream_, "a reranking reply", reply.error(), body));
@@ -222,7 +221,6 @@ base::Task<base::Result<contract::RerankingReply>> RemoteService::rerank_batch(
 }
 
 // --- Chat
-// ------------------------------------------------------------------------------------------------------------
 
 base::Task<base::Result<contract::Reply>> RemoteService::chat(contract::ChatRequest request,
                                                               base::Context context) {
@@ -265,7 +263,6 @@ base::Task<base::Result<contract::Reply>> RemoteService::open_stream(http::Clien
 }
 
 // --- One exchange
-// ----------------------------------------------------------------------------------------------------
 
 void RemoteService::choose_model(std::string& model) const {
   if (!settings_.model.empty()) model = settings_.model;

@@ -145,7 +145,6 @@ class Remote : public testing::Test {
 };
 
 // --- Embedding
-// -------------------------------------------------------------------------------------------------------
 
 TEST_F(Remote, AsksTeiForVectors) {
   auto& service = answering(ServiceKind::embedding, "/embed", "[[0.5,1]]");
@@ -204,7 +203,6 @@ TEST_F(Remote, OurOwnProcessSendsVectorsInBase64) {
 }
 
 // --- Retrieval and reranking
-// -----------------------------------------------------------------------------------------
 
 TEST_F(Remote, AsksOpeaForPassages) {
   auto& service = answering(
@@ -258,7 +256,6 @@ TEST_F(Remote, DoesNotAskToRankNothing) {
 }
 
 // --- Chat
-// ------------------------------------------------------------------------------------------------------------
 
 TEST_F(Remote, AsksForAnAnswer) {
   auto& service = answering(
@@ -366,7 +363,6 @@ TEST_F(Remote, AServerThatHoldsTheConnectionAfterDoneDelaysNobody) {
 }
 
 // --- What may go wrong
-// -----------------------------------------------------------------------------------------------
 
 TEST_F(Remote, MapsTheStatusOfTheOtherSide) {
   for (const auto& [status, code] : {std::pair{400U, ErrorCode::invalid_argument},
