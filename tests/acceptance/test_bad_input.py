@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -225,6 +226,25 @@ def test_a_faulty_upstream_is_an_error_that_names_the_step(start, tmp_path, mann
         assert reply.status_code in ({500} if manner == "not json" else {502, 503, 504}), reply.text
         assert "llm" in reply.json()["error"]["message"]
     assert alive(server)
+
+
+def test_a_killed_server_leaves_no_process_behind(start):
+    server = start()
+    children = list(server.children().values())
+    assert children
+    ends = [os.pidfd_open(child) for child in children]
+    server.kill()
+    try:
+        waiting = select.poll()
+        for end in ends:
+            waiting.register(end, select.POLLIN)
+        for _ in ends:
+            gone = waiting.poll(20_000)
+            assert gone, "a model's process outlived its server"
+            waiting.unregister(gone[0][0])
+    finally:
+        for end in ends:
+            os.close(end)
 
 
 def test_a_client_that_leaves_stops_the_upstream(start, tmp_path):
