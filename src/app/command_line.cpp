@@ -7,6 +7,33 @@
 #include "app/version.hpp"
 
 namespace opaline::app {
+namespace {
+
+/// A configuration file is a flat list of the chosen command's options by their long names; CLI11
+/// by itself would look for them among the program's own, find none, and say nothing.
+class CommandConfig final : public CLI::ConfigTOML {
+ public:
+  explicit CommandConfig(const CLI::App& program) : program_(program) {}
+
+  std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
+    std::vector<CLI::ConfigItem> items = ConfigTOML::from_config(input);
+    const CLI::App& command = *program_.get_subcommands().front();
+    for (CLI::ConfigItem& item : items) {
+      if (!item.parents.empty() || command.get_option_no_throw("--" + item.name) == nullptr) {
+        throw CLI::ConfigError("The configuration file sets '" + item.fullname() +
+                               "', which is no option of this command: see opaline " +
+                               command.get_name() + " --help");
+      }
+      item.parents.push_back(command.get_name());
+    }
+    return items;
+  }
+
+ private:
+  const CLI::App& program_;
+};
+
+}  // namespace
 
 int run_command_line(int argc, char** argv) {
   // A peer that closes its end is an ordinary error of write(), not the end of the process.
@@ -21,6 +48,9 @@ int run_command_line(int argc, char** argv) {
       "opaline");
   program.set_version_flag("--version", std::string(kVersion));
   program.require_subcommand(1);
+  program.set_config("--config", "",
+                     "Read options of the command from a TOML file; the command line wins");
+  program.config_formatter(std::make_shared<CommandConfig>(program));
   program.footer(
       "Every command explains itself: opaline COMMAND --help. Exit codes: 0 done, 1 failed, 2 "
       "wrong usage.\n"

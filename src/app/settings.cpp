@@ -58,7 +58,7 @@ void ListenOptions::add_to(CLI::App& command) {
   command.add_option("--log-level", log_level, "debug, info, warning or error")
       ->capture_default_str()
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
-  command.set_config("--config", "", "Read options from a TOML file; the command line wins");
+  command.fallthrough();  // To --config, which belongs to the whole line.
 }
 
 base::Result<gateway::GatewaySettings> ListenOptions::gateway() const {

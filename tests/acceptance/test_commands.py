@@ -83,6 +83,31 @@ def test_check_explains_a_right_flow():
     assert [step["name"] for step in steps] == ["embedding", "retrieval", "reranking", "llm"]
 
 
+def test_options_may_stand_in_a_file(start, tmp_path):
+    file = tmp_path / "opaline.toml"
+    file.write_text('rate-limit = 2\nlog-level = "error"\n')
+    server = start("--config", file)
+    answers = [server.post("/v1/search", {"query": "gate"}).headers["X-RateLimit-Limit-Requests"] for _ in range(2)]
+    assert answers == ["2", "2"]
+    assert not server.events(), "the log level is read too"
+    file.write_text("rate-limit = 2\n")
+    assert start("--config", file, "--rate-limit", "7").post("/v1/search", {"query": "gate"}).headers["X-RateLimit-Limit-Requests"] == "7"
+
+
+@pytest.mark.parametrize("text, word", [
+    ("prot = 8080\n", "'prot'"),
+    ("[up]\nport = 8080\n", "'up.port'"),
+    ("port = \"many\"\n", "--port"),
+    ("port 8080\n", "no option"),
+])
+def test_a_wrong_configuration_file_is_explained(tmp_path, text, word):
+    file = tmp_path / "opaline.toml"
+    file.write_text(text)
+    done = run("up", "--config", file, check=False)
+    assert done.returncode == 2 and word in done.stderr
+    assert run("up", "--config", tmp_path / "none.toml", check=False).returncode == 2
+
+
 def test_models_are_listed_with_their_licence():
     text = run("models", "list").stdout
     assert "all-minilm-l6-v2" in text and "Apache-2.0" in text and "Gemma" in text
