@@ -16,8 +16,11 @@ class CommandConfig final : public CLI::ConfigTOML {
   explicit CommandConfig(const CLI::App& program) : program_(program) {}
 
   std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
-    std::vector<CLI::ConfigItem> items = ConfigTOML::from_config(input);
+    std::vector<CLI::ConfigItem> items = CLI::ConfigTOML::from_config(input);
     const CLI::App& command = *program_.get_subcommands().front();
+    std::erase_if(items, [](const CLI::ConfigItem& item) {
+      return item.name == "++" || item.name == "--";  // Begin and end of a section.
+    });
     for (CLI::ConfigItem& item : items) {
       if (!item.parents.empty() || command.get_option_no_throw("--" + item.name) == nullptr) {
         throw CLI::ConfigError("The configuration file sets '" + item.fullname() +

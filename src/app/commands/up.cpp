@@ -87,15 +87,15 @@ void add_up(CLI::App& program, Action& action) {
       ->capture_default_str();
   command->add_option("--llm-model", settings->llm_model,
                       "Language model, by name or file (default gemma-3-270m)");
-  const std::map<std::string, AnswerMode> modes = {{"auto", AnswerMode::automatic},
-                                                   {"generate", AnswerMode::generate},
-                                                   {"extract", AnswerMode::extract}};
+  static const std::map<std::string, AnswerMode> kModes = {{"auto", AnswerMode::automatic},
+                                                           {"generate", AnswerMode::generate},
+                                                           {"extract", AnswerMode::extract}};
   command
-      ->add_option("--answer", settings->answer,
-                   "How to answer from documents: generate (the language model writes), extract "
-                   "(the best-supported "
-                   "sentences, verbatim), auto (generate when --llm-model is given)")
-      ->transform(CLI::CheckedTransformer(modes, CLI::ignore_case))
+      ->add_option_function<std::string>(
+          "--answer", [settings](const std::string& mode) { settings->answer = kModes.at(mode); },
+          "How to answer from documents: generate (the language model writes), extract (the "
+          "best-supported sentences, verbatim), auto (generate when --llm-model is given)")
+      ->check(CLI::IsMember({"auto", "generate", "extract"}))
       ->default_str("auto");
   command->add_option("--sample", settings->sample,
                       "A folder to ingest when there are no documents yet");
