@@ -1,7 +1,9 @@
 #include "base/utf8.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
+#include <cstring>
 
 #include "base/json_text.hpp"
 
@@ -31,6 +33,15 @@ std::size_t utf8_sequence(std::string_view text) {
 
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {
+    // Most text is ASCII: eight bytes at a glance.
+    std::uint64_t eight = 0;
+    if (text.size() >= sizeof eight) {
+      std::memcpy(&eight, text.data(), sizeof eight);
+      if ((eight & 0x8080808080808080) == 0) {
+        text.remove_prefix(sizeof eight);
+        continue;
+      }
+    }
     const std::size_t length = utf8_sequence(text);
     if (length == 0) return false;
     text.remove_prefix(length);
@@ -68,17 +79,21 @@ std::string_view utf8_prefix(std::string_view text, std::size_t bytes) {
 }
 
 void append_json_string(std::string& out, std::string_view text) {
+  static constexpr auto kPlain = [] {
+    std::array<bool, 256> plain{};
+    for (int byte = 0x20; byte < 0x80; ++byte) plain[byte] = byte != '"' && byte != '\\';
+    return plain;
+  }();
   out += '"';
-  while (!text.empty()) {
-    const char c = text.front();
-    const auto byte = static_cast<std::uint8_t>(c);
-    if (byte >= 0x80) {
-      const std::size_t length = utf8_sequence(text);
-      out += length == 0 ? std::string_view("\xEF\xBF\xBD") : text.substr(0, length);
-      text.remove_prefix(length == 0 ? 1 : length);
-      continue;
-    }
-    switch (c) {
+  while (true) {
+    const auto special =
+        std::ranges::find_if(text, [](char c) { return !kPlain[static_cast<std::uint8_t>(c)]; });
+    out.append(text.begin(), special);
+    text = std::string_view(special, text.end());
+    if (text.empty()) break;
+    const auto byte = static_cast<std::uint8_t>(text.front());
+    std::size_t length = 1;
+    switch (text.front()) {
       case '"': out += "\\\""; break;
       case '\\': out += "\\\\"; break;
       case '\n': out += "\\n"; break;
@@ -89,11 +104,14 @@ void append_json_string(std::string& out, std::string_view text) {
           out += "\\u00";
           out += "0123456789abcdef"[byte >> 4];
           out += "0123456789abcdef"[byte & 15];
+        } else if (const std::size_t sequence = utf8_sequence(text); sequence > 0) {
+          length = sequence;
+          out += text.substr(0, length);
         } else {
-          out += c;
+          out += "\xEF\xBF\xBD";
         }
     }
-    text.remove_prefix(1);
+    text.remove_prefix(length);
   }
   out += '"';
 }

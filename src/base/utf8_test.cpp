@@ -51,5 +51,22 @@ TEST(JsonText, EscapesAndStaysValid) {
   EXPECT_EQ(out, "\"a\\\"\\\\\\n\\t\\r\\u0001\\u0000€\xEF\xBF\xBD\"");
 }
 
+TEST(JsonText, KeepsThePlainWhole) {
+  std::string out = "[";
+  append_json_string(out, "");
+  append_json_string(out, "plain text \x7F");
+  append_json_string(out, "ends with \"");
+  EXPECT_EQ(out, "[\"\"\"plain text \x7F\"\"ends with \\\"\"");
+}
+
+TEST(Utf8, FindsTheFaultWhereverItStands) {
+  for (std::size_t at = 0; at < 20; ++at) {
+    std::string text(20, 'a');
+    text[at] = '\xFF';
+    EXPECT_FALSE(is_utf8(text)) << at;
+  }
+  EXPECT_TRUE(is_utf8("1234567€1234567€12345678"));
+}
+
 }  // namespace
 }  // namespace opaline::base

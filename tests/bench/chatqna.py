@@ -48,8 +48,8 @@ def load(url, process, script, connections, seconds):
     count = int(re.search(r"(\d+) requests in", report).group(1))
     refused = re.search(r"Non-2xx or 3xx responses: (\d+)", report)
     return {"rps": float(re.search(r"Requests/sec:\s+([\d.]+)", report).group(1)),
-            "p50": milliseconds(re.search(r"50%\s+(\S+)", report).group(1)),
-            "p99": milliseconds(re.search(r"99%\s+(\S+)", report).group(1)),
+            "p50": milliseconds(re.search(r"^ +50% +(\S+)", report, re.M).group(1)),
+            "p99": milliseconds(re.search(r"^ +99% +(\S+)", report, re.M).group(1)),
             "cpu": used / max(count, 1) * 1e3,
             "refused": int(refused.group(1)) if refused else 0}
 
