@@ -22,7 +22,7 @@ struct Answering {
   std::function<std::vector<ModelCard>()>
       models;  ///< Tells the model's names; empty: no model may be named.
   std::size_t query_characters = 0;
-  int search_candidates = 20;
+  int search_candidates = 10;
   int answer_sources = 0;  ///< As GatewaySettings has it.
   AnswerStreamSettings stream;
 };

@@ -42,7 +42,7 @@ struct GatewaySettings {
   /// Passages that an answer rests on when the request does not say; 0: OPEA's own defaults (4
   /// found, 1 kept).
   int answer_sources = 0;
-  int search_candidates = 20;  ///< Passages that reranking chooses from, at least.
+  int search_candidates = 10;  ///< Passages that reranking chooses from, at least.
   /// Web origins that may use the API from their pages ("https://app.example.org"), besides our
   /// own; "*": all.
   std::vector<std::string> origins;
