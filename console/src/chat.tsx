@@ -14,13 +14,14 @@ export function Chat() {
   const [open, setOpen] = useState<Source>();
   const [empty, setEmpty] = useState(false);
   const running = useRef<AbortController>();
-  const end = useRef<HTMLDivElement>(null);
+  const last = useRef<HTMLElement>(null);
   const box = useRef<HTMLTextAreaElement>(null);
   const busy = turns.at(-1)?.state === "running";
 
   useEffect(() => void documents().then((all) => setEmpty(all.length === 0)).catch(() => undefined), []);
   useEffect(() => () => running.current?.abort(), []);
-  useEffect(() => end.current?.scrollIntoView({ block: "end" }), [turns]);
+  // A new question goes to the top once; after that the page is the reader's.
+  useEffect(() => last.current?.scrollIntoView({ block: "start" }), [turns.length]);
 
   const change = (update: (turn: Turn) => Turn) => {
     kept = kept.map((turn, index) => (index === kept.length - 1 ? update(turn) : turn));
@@ -61,14 +62,13 @@ export function Chat() {
           </div>
         )}
         <div aria-live="polite">
-          {turns.map((turn) => (
-            <article class="turn">
+          {turns.map((turn, index) => (
+            <article class="turn" ref={index === turns.length - 1 ? last : undefined}>
               <p class="question">{turn.question}</p>
               <Answer turn={turn} onOpen={setOpen} />
             </article>
           ))}
         </div>
-        <div ref={end} />
         <form class="composer" onSubmit={(event) => { event.preventDefault(); void ask(draft); }}>
           <textarea
             ref={box} rows={2} maxLength={1000} placeholder="Ask a question" aria-label="Question" value={draft} autofocus

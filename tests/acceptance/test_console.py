@@ -48,6 +48,18 @@ def test_a_question_streams_and_its_source_opens_at_the_span(page, marigold):
     expect(page.locator("article mark")).to_be_in_viewport()
 
 
+def test_a_new_question_stands_at_the_top_with_its_answer_in_view(page, marigold):
+    page.goto(marigold.url)
+    for question in ("How many days of annual leave do full-time staff get?", "Who approves travel?", "What does a hotel in Oslo cost?"):
+        page.get_by_label("Question").fill(question)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("button", name="Ask")).to_be_visible(timeout=30_000)
+    last = page.locator(".turn").last
+    expect(last.locator("details.sources")).to_be_attached()
+    assert 40 < last.locator(".question").bounding_box()["y"] < 200
+    expect(last.locator(".answer .text")).to_be_in_viewport(ratio=1)
+
+
 def test_documents_are_added_shown_and_deleted(page, start):
     server = start()
     page.goto(server.url + "/#/documents")
