@@ -38,7 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     OPALINE_ASSERT(chunk.begin < chunk.end && chunk.end > covered && chunk.end <= text.size());
     const std::string_view passage = text.substr(chunk.begin, chunk.end - chunk.begin);
     OPALINE_ASSERT(opaline::base::is_utf8(passage));
-    OPALINE_ASSERT(token_estimate(contract::titled_text(chunk.title_path, passage)) <=
+    OPALINE_ASSERT(token_estimate(opaline::contract::titled_text(chunk.title_path, passage)) <=
                    parameters.tokens_max);
     if (chunk.begin > covered) {
       OPALINE_ASSERT(text.substr(covered, chunk.begin - covered).find_first_not_of(" \t\n\v\f") ==
