@@ -12,6 +12,9 @@
 #include <utility>
 
 #include "base/limits.hpp"
+#include "base/log.hpp"
+#include "engine/bert_model.hpp"
+#include "engine/bert_token_encoder.hpp"
 #include "engine/encode_queue.hpp"
 #include "engine/llama_token_encoder.hpp"
 #include "engine/loaded_model.hpp"
@@ -20,8 +23,10 @@
 namespace opaline::engine {
 namespace {
 
-/// llama.cpp's attention is dense over a batch: larger ones are slower a token.
-constexpr std::size_t kBatchTokens = 256;
+/// Tokens of an encode. llama.cpp's attention is dense over it: larger ones are slower a token.
+/// Ours reads the weights once an encode.
+constexpr std::size_t kLlamaBatchTokens = 256;
+constexpr std::size_t kBertBatchTokens = 512;
 
 void normalise(std::span<float> vector) {
   float squares = 0;
@@ -61,18 +66,24 @@ std::vector<float> pool(std::span<const float> rows, std::size_t dimension, Pool
   return pooled;
 }
 
+/// What runs a model. The vocabulary is llama.cpp's in any case.
+struct Engine {
+  std::unique_ptr<BertModel> bert;  ///< Null if llama.cpp has the weights too.
+  std::unique_ptr<LoadedModel> model;
+  std::size_t window_tokens = 0;
+  std::vector<std::unique_ptr<TokenEncoder>> encoders;  ///< One a worker.
+};
+
 class QueuedEncoder final : public Encoder {
  public:
-  QueuedEncoder(std::unique_ptr<LoadedModel> model,
-                std::vector<std::unique_ptr<TokenEncoder>> encoders, EncodeQueue::Settings settings)
-      : model_(std::move(model)),
-        name_(model_->description().file.stem().string()),
-        dimension_(static_cast<std::size_t>(llama_model_n_embd_out(model_->model()))),
-        window_(window_of(*model_)),
-        pooling_(pooling_of(model_->model())),
-        encoders_(std::move(encoders)),
+  QueuedEncoder(Engine engine, EncodeQueue::Settings settings)
+      : engine_(std::move(engine)),
+        name_(engine_.model->description().file.stem().string()),
+        dimension_(engine_.encoders.front()->dimension()),
+        window_(engine_.window_tokens),
+        pooling_(pooling_of(engine_.model->model())),
         queue_(settings) {
-    for (const auto& encoder : encoders_) {
+    for (const auto& encoder : engine_.encoders) {
       workers_.emplace_back([this, &encoder = *encoder] { work(encoder); });
     }
   }
@@ -80,10 +91,6 @@ class QueuedEncoder final : public Encoder {
   ~QueuedEncoder() override {
     queue_.stop();
     workers_.clear();  // Joins.
-  }
-
-  [[nodiscard]] static std::size_t window_of(const LoadedModel& model) {
-    return std::min<std::size_t>(model.description().context_tokens, limits::kEmbeddingTokens);
   }
 
   void submit(EncodeJob job, Done done) override { queue_.submit(std::move(job), std::move(done)); }
@@ -108,7 +115,7 @@ class QueuedEncoder final : public Encoder {
   }
 
   [[nodiscard]] std::vector<Token> tokenise(std::string_view text) const {
-    return model_->tokenise(without_long_words(text), LoadedModel::Specials::added);
+    return engine_.model->tokenise(without_long_words(text), LoadedModel::Specials::added);
   }
 
   /// Cuts to the window, keeping the last token: it is [SEP], and the model was trained to see it.
@@ -178,32 +185,44 @@ class QueuedEncoder final : public Encoder {
     }
   }
 
-  const std::unique_ptr<LoadedModel> model_;
+  const Engine engine_;
   const std::string name_;
   const std::size_t dimension_;
   const std::size_t window_;
   const Pooling pooling_;
-  const std::vector<std::unique_ptr<TokenEncoder>> encoders_;  // One a worker.
   EncodeQueue queue_;
   std::vector<std::jthread> workers_;
 };
 
 }  // namespace
 
-base::Result<std::unique_ptr<Encoder>> Encoder::create(Backend& /*backend*/,
-                                                       EncoderSettings settings) {
-  OPALINE_TRY(auto model, LoadedModel::load(settings.model, ModelDescription::Kind::encoder));
+base::Result<std::unique_ptr<Encoder>> Encoder::create(Backend& backend, EncoderSettings settings) {
   if (settings.threads == 0) settings.threads = std::max(1U, std::thread::hardware_concurrency());
-  std::vector<std::unique_ptr<TokenEncoder>> encoders;
+  Engine engine;
+  engine.bert = BertModel::find(settings.model, choose_bert_kernels(backend.level()));
+  OPALINE_TRY(engine.model, LoadedModel::load(settings.model, ModelDescription::Kind::encoder,
+                                              engine.bert ? LoadedModel::Parts::vocabulary
+                                                          : LoadedModel::Parts::all));
+  engine.window_tokens =
+      std::min<std::size_t>(engine.model->description().context_tokens, limits::kEmbeddingTokens);
+  const std::size_t batch_tokens = engine.bert ? kBertBatchTokens : kLlamaBatchTokens;
   for (std::size_t i = 0; i < settings.threads; ++i) {
-    OPALINE_TRY(auto encoder, create_llama_token_encoder(
-                                  *model, {.window_tokens = QueuedEncoder::window_of(*model),
-                                           .batch_tokens = kBatchTokens}));
-    encoders.push_back(std::move(encoder));
+    if (engine.bert) {
+      engine.encoders.push_back(
+          create_bert_token_encoder(*engine.bert, std::max(batch_tokens, engine.window_tokens)));
+    } else {
+      OPALINE_TRY(auto encoder,
+                  create_llama_token_encoder(*engine.model, {.window_tokens = engine.window_tokens,
+                                                             .batch_tokens = batch_tokens}));
+      engine.encoders.push_back(std::move(encoder));
+    }
   }
+  base::log(base::LogLevel::info, "encoder_ready",
+            {{"model", engine.model->description().file.stem().string()},
+             {"kernels", engine.bert ? engine.bert->kernels().level : "llama.cpp"}});
   const EncodeQueue::Settings queue{
-      .workers = settings.threads, .texts_max = settings.queue_texts, .batch_tokens = kBatchTokens};
-  return std::make_unique<QueuedEncoder>(std::move(model), std::move(encoders), queue);
+      .workers = settings.threads, .texts_max = settings.queue_texts, .batch_tokens = batch_tokens};
+  return std::make_unique<QueuedEncoder>(std::move(engine), queue);
 }
 
 }  // namespace opaline::engine

@@ -162,6 +162,7 @@ base::Result<std::pair<GgufHead::Tensor, std::uint64_t>> read_tensor(Cursor& cur
     }
     if (i == 0) row = *extent;
     tensor.elements *= *extent;
+    tensor.extents.push_back(*extent);
   }
   const auto type = cursor.number<std::uint32_t>();
   const auto offset = cursor.number<std::uint64_t>();
@@ -176,6 +177,7 @@ base::Result<std::pair<GgufHead::Tensor, std::uint64_t>> read_tensor(Cursor& cur
   if (blocks > std::numeric_limits<std::int64_t>::max() / block_bytes)
     return wrong_tensor("has an impossible size");
   tensor.bytes = blocks * block_bytes;
+  tensor.ggml_type = *type;
   tensor.type = ggml_type_name(ggml);
   for (char& letter : tensor.type) {
     if (letter >= 'a' && letter <= 'z') letter = static_cast<char>(letter - 'a' + 'A');
@@ -210,6 +212,7 @@ base::Result<void> read_tensors(Cursor& cursor, std::uint64_t count, std::uint64
       return wrong("the file ends before tensor '" + tensor.name + "' does (truncated download?)");
     }
     // Padding may reach past a file's end only after the last tensor.
+    tensor.offset = expected;
     head.tensor_bytes_end = expected + tensor.bytes;
     expected = padded(head.tensor_bytes_end);
     head.tensors.push_back(std::move(tensor));
@@ -221,6 +224,7 @@ base::Result<void> read_tensors(Cursor& cursor, std::uint64_t count, std::uint64
   if (begin > file_bytes || head.tensor_bytes_end > file_bytes - begin) {
     return wrong("the file ends before its tensors do (truncated download?)");
   }
+  for (GgufHead::Tensor& tensor : head.tensors) tensor.offset += begin;
   head.tensor_bytes_end += begin;
   return {};
 }
@@ -257,6 +261,13 @@ std::optional<std::uint64_t> GgufHead::find_number(std::string_view key) const {
     return static_cast<std::uint64_t>(*number);
   }
   return std::nullopt;
+}
+
+std::optional<double> GgufHead::find_real(std::string_view key) const {
+  const auto found = values.find(key);
+  if (found == values.end()) return std::nullopt;
+  const auto* number = std::get_if<double>(&found->second);
+  return number == nullptr ? std::nullopt : std::optional(*number);
 }
 
 const GgufHead::Array* GgufHead::find_array(std::string_view key) const {

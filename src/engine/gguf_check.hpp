@@ -23,12 +23,16 @@ struct GgufHead {
   struct Array {
     std::uint32_t type = 0;
     std::uint64_t count = 0;
+    friend bool operator==(const Array&, const Array&) = default;
   };
   using Value = std::variant<std::uint64_t, std::int64_t, double, bool, std::string, Array>;
   struct Tensor {
     std::string name;
-    std::string type;  ///< "F16", "Q8_0" …
+    std::string type;                    ///< "F16", "Q8_0" …
+    std::uint32_t ggml_type = 0;         ///< The same, as in ggml.h.
+    std::vector<std::uint64_t> extents;  ///< Of a row first; no more than there are dimensions.
     std::uint64_t elements = 0;
+    std::uint64_t offset = 0;  ///< In the file.
     std::uint64_t bytes = 0;
   };
 
@@ -38,6 +42,7 @@ struct GgufHead {
 
   [[nodiscard]] std::optional<std::string_view> find_text(std::string_view key) const;
   [[nodiscard]] std::optional<std::uint64_t> find_number(std::string_view key) const;
+  [[nodiscard]] std::optional<double> find_real(std::string_view key) const;
   [[nodiscard]] const Array* find_array(std::string_view key) const;
 };
 

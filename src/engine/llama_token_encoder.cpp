@@ -66,6 +66,8 @@ class LlamaTokenEncoder final : public TokenEncoder {
     return std::span(rows, tokens * dimension_);
   }
 
+  [[nodiscard]] std::size_t dimension() const override { return dimension_; }
+
  private:
   void append(std::span<const Token> tokens, llama_seq_id sequence) {
     OPALINE_ASSERT(!tokens.empty());

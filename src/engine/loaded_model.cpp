@@ -25,7 +25,8 @@ std::string_view noun(ModelDescription::Kind kind) {
 }  // namespace
 
 base::Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::filesystem::path& file,
-                                                             ModelDescription::Kind kind) {
+                                                             ModelDescription::Kind kind,
+                                                             Parts parts) {
   OPALINE_TRY(ModelDescription description, inspect_model(file));
   if (description.kind != kind) {
     return base::fail(base::ErrorCode::invalid_argument,
@@ -35,9 +36,11 @@ base::Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::filesyst
   }
   std::string reason = "llama.cpp does not know its architecture (" + description.architecture +
                        ") or misses a part of it";
+  llama_model_params settings = llama_model_default_params();
+  settings.vocab_only = parts == Parts::vocabulary;
   llama_model* model = nullptr;
   try {
-    model = llama_model_load_from_file(file.c_str(), llama_model_default_params());
+    model = llama_model_load_from_file(file.c_str(), settings);
   } catch (const std::exception& thrown) {
     reason = thrown.what();
   }

@@ -21,10 +21,15 @@ using Token = std::int32_t;  ///< As llama_token.
 /// compute with it, none of which changes it. The Backend must outlive it.
 class LoadedModel {
  public:
+  enum class Parts {
+    all,
+    vocabulary,  ///< For tokenise() alone: another engine has the weights.
+  };
+
   /// @param kind what it must be. @error not_found; unavailable; invalid_argument: not a sound GGUF
   /// model, of another kind, or refused by llama.cpp; names the file and what to do.
   [[nodiscard]] static base::Result<std::unique_ptr<LoadedModel>> load(
-      const std::filesystem::path& file, ModelDescription::Kind kind);
+      const std::filesystem::path& file, ModelDescription::Kind kind, Parts parts = Parts::all);
   ~LoadedModel();
   LoadedModel(const LoadedModel&) = delete;
   LoadedModel& operator=(const LoadedModel&) = delete;

@@ -18,9 +18,11 @@ class TokenEncoder {
   /// Valid until the next call.
   /// @param sequences not empty, each of 1 … window tokens, together at most the larger of window
   /// and the batch size.
-  /// @error internal: llama.cpp failed.
+  /// @error internal: the engine failed.
   [[nodiscard]] virtual base::Result<std::span<const float>> encode(
       std::span<const std::span<const Token>> sequences) = 0;
+
+  [[nodiscard]] virtual std::size_t dimension() const = 0;
 };
 
 }  // namespace opaline::engine
