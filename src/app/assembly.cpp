@@ -106,6 +106,13 @@ base::Result<void> Assembly::build_models(const UpSettings& settings, const flow
     OPALINE_TRY(children.embedding_model,
                 library.resolve(named.empty() ? settings.embedding_model : named));
   }
+  if (const flow::ServiceSpec* reranking = find_own(spec, ServiceKind::reranking)) {
+    const std::string named = option(*reranking, "model");
+    const std::string& model = named.empty() ? settings.reranking_model : named;
+    if (!model.empty()) {
+      OPALINE_TRY(children.reranking_model, library.resolve(model));
+    }
+  }
   if (llm != nullptr && answer_ == AnswerMode::generate) {
     OPALINE_TRY(children.llm_model,
                 library.resolve(llm_named.empty() ? "gemma-3-270m" : llm_named));

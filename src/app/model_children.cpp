@@ -28,10 +28,16 @@ base::Result<std::unique_ptr<ModelChildren>> ModelChildren::create(const Setting
                 services::ChildService::create(
                     {.kind = ServiceKind::embedding, .path = "/v1/embeddings", .model = ""},
                     *made->encoder_, client));
-    OPALINE_TRY(made->reranking_,
-                services::ChildService::create(
-                    {.kind = ServiceKind::reranking, .path = "/rerank", .model = ""},
-                    *made->encoder_, client));
+  }
+  if (!settings.reranking_model.empty()) {
+    OPALINE_TRY(made->ranker_,
+                start(settings, "reranking", "reranking model", settings.reranking_model));
+  }
+  if (services::ChildProcess* ranker = made->ranker_ ? made->ranker_.get() : made->encoder_.get()) {
+    OPALINE_TRY(
+        made->reranking_,
+        services::ChildService::create(
+            {.kind = ServiceKind::reranking, .path = "/rerank", .model = ""}, *ranker, client));
   }
   if (!settings.llm_model.empty()) {
     OPALINE_TRY(made->generator_, start(settings, "llm", "language model", settings.llm_model));
@@ -45,6 +51,7 @@ base::Result<std::unique_ptr<ModelChildren>> ModelChildren::create(const Setting
 
 void ModelChildren::stop() {
   if (generator_) generator_->stop();
+  if (ranker_) ranker_->stop();
   if (encoder_) encoder_->stop();
 }
 

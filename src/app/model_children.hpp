@@ -18,7 +18,9 @@ class ModelChildren {
   struct Settings {
     std::filesystem::path sockets;          ///< A folder of ours.
     std::filesystem::path embedding_model;  ///< Empty: none.
-    std::filesystem::path llm_model;        ///< Empty: none.
+    std::filesystem::path
+        reranking_model;              ///< Empty: the embedding model reranks, if there is one.
+    std::filesystem::path llm_model;  ///< Empty: none.
     std::string log_level = "info";
   };
 
@@ -36,6 +38,7 @@ class ModelChildren {
   ModelChildren() = default;
 
   std::unique_ptr<services::ChildProcess> encoder_;
+  std::unique_ptr<services::ChildProcess> ranker_;
   std::unique_ptr<services::ChildProcess> generator_;
   std::unique_ptr<services::ChildService> embedding_;
   std::unique_ptr<services::ChildService> reranking_;

@@ -58,7 +58,7 @@ class Host : public ServiceHost {
   std::string url_;
 };
 
-/// Embedding and reranking: one encoder serves both.
+/// Embedding and reranking: one embedding model serves both; a reranking model reranks only.
 class EncoderHost final : public Host {
  public:
   static base::Result<std::unique_ptr<ServiceHost>> create(const ServeSettings& settings,
@@ -72,8 +72,16 @@ class EncoderHost final : public Host {
                 engine::Encoder::create(*host->backend_, {.model = std::move(model)}));
     host->embedding_ = std::make_unique<services::EmbeddingService>(*host->encoder_);
     host->reranking_ = std::make_unique<services::RerankingService>(*host->encoder_, host->pool_);
-    OPALINE_TRY_DO(
-        host->listen(settings, kind, {{*host->embedding_, ""}, {*host->reranking_, ""}}));
+    const bool ranks = host->encoder_->ranks();
+    if (ranks && kind == ServiceKind::embedding) {
+      return base::fail(base::ErrorCode::invalid_argument,
+                        "the model " + host->encoder_->model_name() +
+                            " ranks passages and makes no vectors: type opaline serve reranking");
+    }
+    std::vector<gateway::HostedService> hosted;
+    if (!ranks) hosted.push_back({*host->embedding_, ""});
+    hosted.push_back({*host->reranking_, ""});
+    OPALINE_TRY_DO(host->listen(settings, kind, std::move(hosted)));
     return host;
   }
 

@@ -53,7 +53,8 @@ struct UpSettings {
   PlaceOptions places;
   ListenOptions listen;
   std::string embedding_model = "all-minilm-l6-v2";
-  std::string llm_model;  ///< Empty: gemma-3-270m, when one is needed.
+  std::string reranking_model;  ///< A cross-encoder; empty: the embedding model reranks.
+  std::string llm_model;        ///< Empty: gemma-3-270m, when one is needed.
   AnswerMode answer = AnswerMode::automatic;
   std::string sample;          ///< A folder to ingest on the first start.
   bool private_links = false;  ///< Links to private addresses may be ingested.

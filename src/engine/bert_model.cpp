@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <initializer_list>
 #include <iterator>
 #include <map>
@@ -12,6 +13,7 @@
 #include <utility>
 
 #include "engine/gguf_check.hpp"
+#include "engine/gguf_floats.hpp"
 
 namespace opaline::engine {
 namespace {
@@ -76,6 +78,11 @@ class BertModel::Reader {
     const std::vector<float> type = floats(*types);
     for (std::size_t i = 0; i < model_.positions_.size(); ++i)
       model_.positions_[i] += type[i % width];
+    model_.second_.resize(width);
+    if (type_count > 1) {
+      std::ranges::transform(std::span(type).subspan(width, width), std::span(type).first(width),
+                             model_.second_.begin(), std::minus());
+    }
     return read_norm("token_embd_norm", model_.embedding_norm_);
   }
 
@@ -160,10 +167,9 @@ class BertModel::Reader {
     return model_.file_.bytes().subspan(tensor.offset, tensor.bytes);
   }
 
+  /// Of a tensor that take() gave.
   [[nodiscard]] std::vector<float> floats(const GgufHead::Tensor& tensor) const {
-    std::vector<float> values(tensor.elements);
-    to_float(tensor)(bytes(tensor).data(), values.data(), static_cast<std::int64_t>(values.size()));
-    return values;
+    return *gguf_floats(model_.file_.bytes(), tensor);
   }
 
   const float* keep(std::vector<float> values) {
@@ -188,13 +194,15 @@ std::unique_ptr<BertModel> BertModel::find(const std::filesystem::path& file,
   return model;
 }
 
-void BertModel::embed(Token token, std::size_t position, float* row) const {
+void BertModel::embed(Token token, std::size_t position, Segment segment, float* row) const {
   const auto index = static_cast<std::size_t>(token);
   OPALINE_ASSERT(index < vocabulary_);
   const std::size_t row_bytes = table_.size() / vocabulary_;
   to_float_(table_.subspan(index * row_bytes).data(), row, static_cast<std::int64_t>(width_));
   const float* added = positions_.data() + position * width_;
   for (std::size_t i = 0; i < width_; ++i) row[i] += added[i];
+  if (segment == Segment::first) return;
+  for (std::size_t i = 0; i < width_; ++i) row[i] += second_[i];
 }
 
 }  // namespace opaline::engine

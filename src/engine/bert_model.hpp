@@ -35,8 +35,10 @@ class BertModel {
   [[nodiscard]] static std::unique_ptr<BertModel> find(const std::filesystem::path& file,
                                                        const BertKernels& kernels);
 
+  /// Of a pair of texts; a text alone is a first one.
+  enum class Segment { first, second };
   /// Writes width() floats: what the first norm is applied to.
-  void embed(Token token, std::size_t position, float* row) const;
+  void embed(Token token, std::size_t position, Segment segment, float* row) const;
 
   [[nodiscard]] const BertKernels& kernels() const { return kernels_; }
   [[nodiscard]] std::size_t width() const { return width_; }
@@ -64,7 +66,8 @@ class BertModel {
   std::size_t vocabulary_ = 0;
   std::span<const std::byte> table_;  ///< Of tokens.
   ToFloat to_float_ = nullptr;
-  std::vector<float> positions_;  ///< The first token type is already added.
+  std::vector<float> positions_;  ///< The first segment's type is already added.
+  std::vector<float> second_;     ///< What the second segment's type has more than the first's.
   BertKernels::Norm embedding_norm_;
   std::vector<Layer> layers_;
   AlignedBytes packed_;                     ///< All layers' weights.

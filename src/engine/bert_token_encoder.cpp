@@ -25,8 +25,7 @@ class BertTokenEncoder final : public TokenEncoder {
         scratch_(kernels_.scratch_bytes(std::min(tokens_max, model.positions()),
                                         model.width() / model.heads())) {}
 
-  base::Result<std::span<const float>> encode(
-      std::span<const std::span<const Token>> sequences) override {
+  base::Result<std::span<const float>> encode(std::span<const TokenSequence> sequences) override {
     const std::size_t tokens = embed(sequences);
     auto* sums = reinterpret_cast<float*>(sums_.data());
     const std::size_t width = model_.width();
@@ -61,32 +60,33 @@ class BertTokenEncoder final : public TokenEncoder {
   }
 
   /// @return the number of tokens.
-  std::size_t embed(std::span<const std::span<const Token>> sequences) {
+  std::size_t embed(std::span<const TokenSequence> sequences) {
     OPALINE_ASSERT(!sequences.empty());
     auto* sums = reinterpret_cast<float*>(sums_.data());
     std::size_t row = 0;
-    for (const std::span<const Token> sequence : sequences) {
-      OPALINE_ASSERT(!sequence.empty() && sequence.size() <= model_.positions());
-      OPALINE_ASSERT(sequence.size() <= tokens_max_ - row);
-      for (std::size_t i = 0; i < sequence.size(); ++i, ++row)
-        model_.embed(sequence[i], i, sums + row * model_.width());
+    for (const auto& [tokens, second] : sequences) {
+      OPALINE_ASSERT(!tokens.empty() && tokens.size() <= model_.positions());
+      OPALINE_ASSERT(tokens.size() <= tokens_max_ - row);
+      for (std::size_t i = 0; i < tokens.size(); ++i, ++row) {
+        const auto segment = i < second ? BertModel::Segment::first : BertModel::Segment::second;
+        model_.embed(tokens[i], i, segment, sums + row * model_.width());
+      }
     }
     return row;
   }
 
-  void attend(std::span<const std::span<const Token>> sequences, const Rows& projected,
-              const Rows& mixed) {
+  void attend(std::span<const TokenSequence> sequences, const Rows& projected, const Rows& mixed) {
     std::size_t row = 0;
-    for (const std::span<const Token> sequence : sequences) {
+    for (const TokenSequence& sequence : sequences) {
       kernels_.attend({.projected = {.first = at(projected, row),
-                                     .count = sequence.size(),
+                                     .count = sequence.tokens.size(),
                                      .stride = projected.stride},
                        .mixed = at(mixed, row),
                        .mixed_stride = mixed.stride,
                        .heads = model_.heads(),
                        .head_width = model_.width() / model_.heads(),
                        .scratch = scratch_.data()});
-      row += sequence.size();
+      row += sequence.tokens.size();
     }
   }
 

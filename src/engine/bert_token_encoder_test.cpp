@@ -33,7 +33,7 @@ Sequence random_sequence(std::size_t length, unsigned seed, Token first, Token l
 }
 
 std::vector<float> encode(TokenEncoder& encoder, const std::vector<Sequence>& sequences) {
-  const std::vector<std::span<const Token>> spans(sequences.begin(), sequences.end());
+  const std::vector<TokenSequence> spans(sequences.begin(), sequences.end());
   const auto rows = encoder.encode(spans);
   EXPECT_TRUE(rows);
   return {rows->begin(), rows->end()};

@@ -47,6 +47,7 @@ class EncodeQueue {
     std::shared_ptr<Ticket> ticket;
     std::size_t index = 0;
     std::vector<Token> tokens;
+    std::size_t second = SIZE_MAX;  ///< As in TokenSequence.
   };
   /// One of the two is not empty.
   struct Work {

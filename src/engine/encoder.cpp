@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@
 #include "engine/llama_token_encoder.hpp"
 #include "engine/loaded_model.hpp"
 #include "engine/long_words.hpp"
+#include "engine/ranking_head.hpp"
 
 namespace opaline::engine {
 namespace {
@@ -70,6 +72,7 @@ std::vector<float> pool(std::span<const float> rows, std::size_t dimension, Pool
 struct Engine {
   std::unique_ptr<BertModel> bert;  ///< Null if llama.cpp has the weights too.
   std::unique_ptr<LoadedModel> model;
+  std::optional<RankingHead> head;
   std::size_t window_tokens = 0;
   std::vector<std::unique_ptr<TokenEncoder>> encoders;  ///< One a worker.
 };
@@ -93,7 +96,16 @@ class QueuedEncoder final : public Encoder {
     workers_.clear();  // Joins.
   }
 
-  void submit(EncodeJob job, Done done) override { queue_.submit(std::move(job), std::move(done)); }
+  void submit(EncodeJob job, Done done) override {
+    if ((job.output == EncodeJob::Output::score) != ranks()) {
+      done(base::fail(base::ErrorCode::invalid_argument,
+                      ranks() ? "the model " + name_ + " ranks passages and makes no vectors"
+                              : "the model " + name_ + " makes vectors and ranks no passages"));
+      return;
+    }
+    queue_.submit(std::move(job), std::move(done));
+  }
+  [[nodiscard]] bool ranks() const override { return engine_.head.has_value(); }
 
   [[nodiscard]] std::size_t dimension() const override { return dimension_; }
   [[nodiscard]] std::size_t window_tokens() const override { return window_; }
@@ -118,10 +130,34 @@ class QueuedEncoder final : public Encoder {
     return engine_.model->tokenise(without_long_words(text), LoadedModel::Specials::added);
   }
 
+  /// BERT: [CLS] question [SEP] passage [SEP]. RoBERTa: <s> question </s> </s> passage </s>. A
+  /// question takes at most half of the window.
+  void pair(std::string_view question, std::string_view passage, Sequence& sequence) const {
+    sequence.tokens = tokenise(question);
+    if (sequence.tokens.size() > window_ / 2) {
+      sequence.tokens[window_ / 2 - 1] = sequence.tokens.back();
+      sequence.tokens.resize(window_ / 2);
+    }
+    std::vector<Token> second = tokenise(passage);
+    if (sequence.tokens.empty() || second.empty()) return;
+    sequence.second = sequence.tokens.size();
+    const bool wordpiece =
+        llama_vocab_type(llama_model_get_vocab(engine_.model->model())) == LLAMA_VOCAB_TYPE_WPM;
+    second.front() = sequence.tokens.back();
+    sequence.tokens.insert(sequence.tokens.end(), second.begin() + (wordpiece ? 1 : 0),
+                           second.end());
+  }
+
   /// Cuts to the window, keeping the last token: it is [SEP], and the model was trained to see it.
   void prepare(const EncodeQueue::Text& text) {
     if (dropped(text.ticket)) return;
-    Sequence sequence{text.ticket, text.index, tokenise(text.ticket->job.texts[text.index])};
+    const EncodeJob& job = text.ticket->job;
+    Sequence sequence{text.ticket, text.index, {}};
+    if (job.output == EncodeJob::Output::score) {
+      pair(job.question, job.texts[text.index], sequence);
+    } else {
+      sequence.tokens = tokenise(job.texts[text.index]);
+    }
     Encoded& answer = text.ticket->answers[text.index];
     answer.tokens = sequence.tokens.size();
     answer.cut = answer.tokens > window_;
@@ -155,8 +191,8 @@ class QueuedEncoder final : public Encoder {
                   [&](const Sequence& sequence) { return !answers.contains(sequence.ticket); });
     if (batch.empty()) return;
 
-    std::vector<std::span<const Token>> sequences;
-    for (const Sequence& sequence : batch) sequences.emplace_back(sequence.tokens);
+    std::vector<TokenSequence> sequences;
+    for (const Sequence& sequence : batch) sequences.emplace_back(sequence.tokens, sequence.second);
     const auto rows = encoder.encode(sequences);
     if (!rows) {
       for (const auto& [ticket, count] : answers) queue_.fail(ticket, rows.error());
@@ -173,6 +209,10 @@ class QueuedEncoder final : public Encoder {
 
   void write(const Sequence& sequence, std::span<const float> rows) const {
     Encoded& answer = sequence.ticket->answers[sequence.index];
+    if (engine_.head) {
+      answer.values = {engine_.head->score(rows.first(dimension_))};
+      return;
+    }
     if (sequence.ticket->job.output == EncodeJob::Output::pooled) {
       answer.values = pool(rows, dimension_, pooling_);
       answer.rows = 1;
@@ -203,6 +243,13 @@ base::Result<std::unique_ptr<Encoder>> Encoder::create(Backend& backend, Encoder
   OPALINE_TRY(engine.model, LoadedModel::load(settings.model, ModelDescription::Kind::encoder,
                                               engine.bert ? LoadedModel::Parts::vocabulary
                                                           : LoadedModel::Parts::all));
+  OPALINE_TRY(engine.head, RankingHead::find(settings.model));
+  if (engine.head && !engine.bert && engine.model->description().architecture == "bert") {
+    // It would be run without its segments, and rank wrongly.
+    return base::fail(base::ErrorCode::invalid_argument,
+                      settings.model.string() +
+                          " cannot be run as a reranking model: its shape is not a plain BERT's");
+  }
   engine.window_tokens =
       std::min<std::size_t>(engine.model->description().context_tokens, limits::kEmbeddingTokens);
   const std::size_t batch_tokens = engine.bert ? kBertBatchTokens : kLlamaBatchTokens;

@@ -23,19 +23,21 @@ struct EncoderSettings {
 struct EncodeJob {
   enum class Priority { query, bulk };
   enum class Output {
-    pooled,
-    tokens
-  };  ///< One unit vector a text, or one unit vector a token of each text.
+    pooled,  ///< One unit vector a text.
+    tokens,  ///< One unit vector a token of each text.
+    score,   ///< One number a text, 0 … 1: how well it answers `question`. Reranking models only.
+  };
 
   std::vector<std::string> texts;
   Priority priority = Priority::query;
   Output output = Output::pooled;
+  std::string question;  ///< For scores.
   /// Checked between batches; a job whose caller left is dropped. May be empty.
   std::function<bool()> abandoned;
 };
 
 /// Of one text: `rows` × dimension() floats, row-major. One row when pooled (mean over tokens, unit
-/// length).
+/// length). A score alone when that was asked for.
 struct Encoded {
   std::vector<float> values;
   std::size_t rows = 1;
@@ -57,11 +59,14 @@ class Encoder {
   virtual ~Encoder() = default;  ///< Running jobs end with `cancelled`.
 
   /// Any thread. `done` is called exactly once, on a worker's thread (or at once on error).
-  /// @error through done: resource_exhausted: the queue is full; invalid_argument: no text;
-  /// cancelled.
+  /// @error through done: resource_exhausted: the queue is full; invalid_argument: no text, or an
+  /// output that the model does not have (see ranks()); cancelled.
   virtual void submit(EncodeJob job, Done done) = 0;
 
   [[nodiscard]] virtual std::size_t dimension() const = 0;
+  /// Whether the model is a cross-encoder: then it gives scores, and no vectors; else the other way
+  /// round.
+  [[nodiscard]] virtual bool ranks() const = 0;
   [[nodiscard]] virtual std::size_t window_tokens() const = 0;
   [[nodiscard]] virtual const std::string& model_name() const = 0;
   [[nodiscard]] virtual std::size_t queued_texts() const = 0;

@@ -47,13 +47,12 @@ class LlamaTokenEncoder final : public TokenEncoder {
 
   [[nodiscard]] bool ready() const { return short_ != nullptr && long_ != nullptr; }
 
-  base::Result<std::span<const float>> encode(
-      std::span<const std::span<const Token>> sequences) override {
+  base::Result<std::span<const float>> encode(std::span<const TokenSequence> sequences) override {
     // llama.cpp aborts the process when more than a context's tokens come at once.
     OPALINE_ASSERT(!sequences.empty() && sequences.size() <= kSequencesMax);
     batch_.n_tokens = 0;
     for (std::size_t i = 0; i < sequences.size(); ++i)
-      append(sequences[i], static_cast<llama_seq_id>(i));
+      append(sequences[i].tokens, static_cast<llama_seq_id>(i));
     const auto tokens = static_cast<std::size_t>(batch_.n_tokens);
     llama_context* context = tokens <= kShortTokens ? short_.get() : long_.get();
     const int status = llama_encode(context, batch_);

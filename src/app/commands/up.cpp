@@ -85,6 +85,9 @@ void add_up(CLI::App& program, Action& action) {
       ->add_option("--embedding-model", settings->embedding_model,
                    "Model for vectors, by name or file")
       ->capture_default_str();
+  command->add_option("--reranking-model", settings->reranking_model,
+                      "A cross-encoder to rerank with, by name or file (default: late interaction "
+                      "with the embedding model)");
   command->add_option("--llm-model", settings->llm_model,
                       "Language model, by name or file (default gemma-3-270m)");
   static const std::map<std::string, AnswerMode> kModes = {{"auto", AnswerMode::automatic},

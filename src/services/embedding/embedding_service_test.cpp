@@ -37,6 +37,7 @@ class ScriptedEncoder final : public engine::Encoder {
       done(std::move(all));
     }).join();
   }
+  [[nodiscard]] bool ranks() const override { return false; }
   [[nodiscard]] std::size_t dimension() const override { return 2; }
   [[nodiscard]] std::size_t window_tokens() const override { return 512; }
   [[nodiscard]] const std::string& model_name() const override { return name_; }

@@ -19,11 +19,23 @@ using Encoded = base::Result<std::vector<engine::Encoded>>;
 // once.
 constexpr std::size_t kPassagesAtOnce = 32;
 
+std::vector<std::string> texts_of(std::span<const contract::Hit> hits) {
+  std::vector<std::string> texts;
+  texts.reserve(hits.size());
+  for (const contract::Hit& hit : hits)
+    texts.push_back(contract::titled_text(hit.title_path, hit.text));
+  return texts;
+}
+
+engine::EncodeJob tokens_job(std::vector<std::string> texts) {
+  return {.texts = std::move(texts), .output = engine::EncodeJob::Output::tokens};
+}
+
 TokenVectors tokens(const engine::Encoded& encoded) {
   return {.values = encoded.values, .rows = encoded.rows};
 }
 
-/// Halfway between late interaction and what retrieval thought, relative to its best: each sees
+/// Halfway between the reranker and what retrieval thought, relative to its best: each sees
 /// what the other misses (a rare word; a paraphrase), and together they put the right passage first
 /// more often than either (docs/evaluation.md). Hits that come without a fused score keep theirs.
 void blend_with_retrieval(std::vector<contract::Hit>& hits) {
@@ -63,12 +75,8 @@ base::Result<void> check(const contract::RerankingRequest& request) {
 
 }  // namespace
 
-base::Task<Encoded> RerankingService::encode(std::vector<std::string> texts,
-                                             base::Context context) {
-  const std::size_t count = texts.size();
-  engine::EncodeJob job;
-  job.texts = std::move(texts);
-  job.output = engine::EncodeJob::Output::tokens;
+base::Task<Encoded> RerankingService::encode(engine::EncodeJob job, base::Context context) {
+  const std::size_t count = job.texts.size();
   // Asked on the encoder's threads; the cancellation is shared with it for that.
   job.abandoned = [cancellation = context.cancellation, deadline = context.deadline] {
     return cancellation->requested() || base::Context::Clock::now() >= deadline;
@@ -86,21 +94,30 @@ base::Task<Encoded> RerankingService::encode(std::vector<std::string> texts,
   co_return encoded;
 }
 
-base::Task<base::Result<std::vector<contract::Hit>>> RerankingService::score(
+base::Task<base::Result<std::vector<contract::Hit>>> RerankingService::cross_encode(
     contract::RerankingRequest request, base::Context context) {
-  std::vector<std::string> question;
-  question.push_back(std::move(request.query));
+  engine::EncodeJob job{.texts = texts_of(request.hits),
+                        .output = engine::EncodeJob::Output::score,
+                        .question = std::move(request.query)};
+  OPALINE_CO_TRY(const std::vector<engine::Encoded> scores,
+                 co_await encode(std::move(job), std::move(context)));
+  for (std::size_t i = 0; i < scores.size(); ++i)
+    request.hits[i].scores.rerank = scores[i].values.front();
+  co_return std::move(request.hits);
+}
+
+base::Task<base::Result<std::vector<contract::Hit>>> RerankingService::interact_late(
+    contract::RerankingRequest request, base::Context context) {
+  engine::EncodeJob question = tokens_job({});
+  question.texts.push_back(std::move(request.query));
   OPALINE_CO_TRY(const std::vector<engine::Encoded> query,
                  co_await encode(std::move(question), context));
   for (std::size_t begin = 0; begin < request.hits.size(); begin += kPassagesAtOnce) {
     const std::span<contract::Hit> slice =
         std::span(request.hits)
             .subspan(begin, std::min(kPassagesAtOnce, request.hits.size() - begin));
-    std::vector<std::string> texts;
-    for (const contract::Hit& hit : slice)
-      texts.push_back(contract::titled_text(hit.title_path, hit.text));
     OPALINE_CO_TRY(const std::vector<engine::Encoded> passages,
-                   co_await encode(std::move(texts), context));
+                   co_await encode(tokens_job(texts_of(slice)), context));
     const auto compare = [&query, &passages, slice, dimension = encoder_.dimension()] {
       for (std::size_t i = 0; i < slice.size(); ++i) {
         slice[i].scores.rerank =
@@ -124,8 +141,13 @@ base::Task<base::Result<contract::Reply>> RerankingService::call(contract::Reque
   contract::RerankingReply reply{.query = reranking->query, .hits = {}};
   if (reranking->hits.empty()) co_return contract::Reply(std::move(reply));
   const int top_n = reranking->top_n;
-  OPALINE_CO_TRY(std::vector<contract::Hit> hits,
-                 co_await score(std::move(*reranking), std::move(context)));
+  Hits scored;
+  if (encoder_.ranks()) {
+    scored = co_await cross_encode(std::move(*reranking), std::move(context));
+  } else {
+    scored = co_await interact_late(std::move(*reranking), std::move(context));
+  }
+  OPALINE_CO_TRY(std::vector<contract::Hit> hits, std::move(scored));
   blend_with_retrieval(hits);
   reply.hits = ranked(std::move(hits), top_n);
   co_return contract::Reply(std::move(reply));

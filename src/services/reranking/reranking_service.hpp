@@ -9,9 +9,10 @@
 
 namespace opaline::services {
 
-/// Orders passages, each with its title path, by late interaction over the token vectors of an
-/// embedding model (max_similarity.hpp); passages that come with retrieval's fused score, by the
-/// mean of both. Any thread; the encoder and the pool must outlive it and its calls.
+/// Orders passages, each with its title path, by a cross-encoder's scores, or with an embedding
+/// model by late interaction over its token vectors (max_similarity.hpp); passages that come with
+/// retrieval's fused score, by the mean of both. Any thread; the encoder and the pool must outlive
+/// it and its calls.
 class RerankingService final : public contract::Service {
  public:
   RerankingService(engine::Encoder& encoder, base::WorkerPool& pool)
@@ -28,11 +29,13 @@ class RerankingService final : public contract::Service {
   [[nodiscard]] contract::Health health() const override { return {}; }
 
  private:
-  base::Task<base::Result<std::vector<engine::Encoded>>> encode(std::vector<std::string> texts,
+  using Hits = base::Result<std::vector<contract::Hit>>;
+
+  base::Task<base::Result<std::vector<engine::Encoded>>> encode(engine::EncodeJob job,
                                                                 base::Context context);
-  /// The request's hits, each with its score.
-  base::Task<base::Result<std::vector<contract::Hit>>> score(contract::RerankingRequest request,
-                                                             base::Context context);
+  // The request's hits, each with its score.
+  base::Task<Hits> cross_encode(contract::RerankingRequest request, base::Context context);
+  base::Task<Hits> interact_late(contract::RerankingRequest request, base::Context context);
 
   engine::Encoder& encoder_;
   base::WorkerPool& pool_;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <chrono>
 
@@ -19,9 +20,21 @@ class LetterEncoder final : public engine::Encoder {
  public:
   void submit(engine::EncodeJob job, Done done) override {
     batches.push_back(job.texts.size());
-    EXPECT_EQ(job.output, engine::EncodeJob::Output::tokens);
+    using Output = engine::EncodeJob::Output;
+    EXPECT_EQ(job.output, cross ? Output::score : Output::tokens);
     if (failure) return done(base::fail(*failure));
     std::vector<engine::Encoded> all;
+    if (cross) {
+      // The share of the question's letters that stand in the text.
+      for (const std::string& text : job.texts) {
+        const auto found =
+            std::ranges::count_if(job.question, [&](char letter) { return text.contains(letter); });
+        all.push_back(
+            {.values = {static_cast<float>(found) / static_cast<float>(job.question.size())}});
+      }
+      done(std::move(all));
+      return;
+    }
     for (const std::string& text : job.texts) {
       engine::Encoded one{.values = {0, 0}, .rows = text.size() + 2, .tokens = text.size() + 2};
       for (const char letter : text)
@@ -32,6 +45,7 @@ class LetterEncoder final : public engine::Encoder {
     done(std::move(all));
   }
   [[nodiscard]] std::size_t dimension() const override { return 2; }
+  [[nodiscard]] bool ranks() const override { return cross; }
   [[nodiscard]] std::size_t window_tokens() const override { return 512; }
   [[nodiscard]] const std::string& model_name() const override { return name_; }
   [[nodiscard]] std::size_t queued_texts() const override { return 0; }
@@ -41,6 +55,7 @@ class LetterEncoder final : public engine::Encoder {
 
   std::vector<std::size_t> batches;
   std::optional<base::Error> failure;
+  bool cross = false;
 
  private:
   std::string name_ = "letters";
@@ -92,6 +107,19 @@ TEST_F(Reranking, ReadsThePassageUnderItsTitles) {
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->hits[0].title_path, "b");
   EXPECT_EQ(reply->hits[0].scores.rerank, 1);
+}
+
+TEST_F(Reranking, TakesTheScoresOfACrossEncoder) {
+  encoder_.cross = true;
+  RerankingRequest asked = request("abcd", {"a", "xx", "ab"}, 2);
+  asked.hits[1].title_path = "abc";
+  const auto reply = call(asked);
+  ASSERT_TRUE(reply) << reply.error().message;
+  ASSERT_EQ(reply->hits.size(), 2U);
+  EXPECT_EQ(reply->hits[0].text, "xx");
+  EXPECT_EQ(reply->hits[0].scores.rerank, 0.75);
+  EXPECT_EQ(reply->hits[1].text, "ab");
+  EXPECT_EQ(encoder_.batches, std::vector<std::size_t>{3});
 }
 
 TEST_F(Reranking, MeetsRetrievalHalfway) {
