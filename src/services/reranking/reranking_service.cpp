@@ -7,6 +7,7 @@
 
 #include "base/channel_wait.hpp"
 #include "base/limits.hpp"
+#include "base/utf8.hpp"
 #include "services/reranking/max_similarity.hpp"
 
 namespace opaline::services {
@@ -18,12 +19,18 @@ using Encoded = base::Result<std::vector<engine::Encoded>>;
 // Token vectors are large (a passage of 256 tokens: 400 KB), so only so many passages are held at
 // once.
 constexpr std::size_t kPassagesAtOnce = 32;
+// Late interaction reads a passage's beginning: the whole costs twice the time and ranks no better
+// (docs/evaluation.md). A cross-encoder reads all that its window holds.
+constexpr std::size_t kInteractionBytes = 450;
+constexpr double kRerankerShare = 0.6;
 
-std::vector<std::string> texts_of(std::span<const contract::Hit> hits) {
+/// Each passage under its titles, at most `bytes` of it.
+std::vector<std::string> texts_of(std::span<const contract::Hit> hits,
+                                  std::size_t bytes = std::string::npos) {
   std::vector<std::string> texts;
   texts.reserve(hits.size());
   for (const contract::Hit& hit : hits)
-    texts.push_back(contract::titled_text(hit.title_path, hit.text));
+    texts.push_back(contract::titled_text(hit.title_path, base::utf8_prefix(hit.text, bytes)));
   return texts;
 }
 
@@ -35,7 +42,7 @@ TokenVectors tokens(const engine::Encoded& encoded) {
   return {.values = encoded.values, .rows = encoded.rows};
 }
 
-/// Halfway between the reranker and what retrieval thought, relative to its best: each sees
+/// A mean of the reranker's score and of what retrieval thought, relative to its best: each sees
 /// what the other misses (a rare word; a paraphrase), and together they put the right passage first
 /// more often than either (docs/evaluation.md). Hits that come without a fused score keep theirs.
 void blend_with_retrieval(std::vector<contract::Hit>& hits) {
@@ -43,7 +50,8 @@ void blend_with_retrieval(std::vector<contract::Hit>& hits) {
   for (const contract::Hit& hit : hits) best = std::max(best, hit.scores.fused.value_or(0));
   if (best <= 0) return;
   for (contract::Hit& hit : hits) {
-    *hit.scores.rerank = (*hit.scores.rerank + hit.scores.fused.value_or(0) / best) / 2;
+    *hit.scores.rerank = kRerankerShare * *hit.scores.rerank +
+                         (1 - kRerankerShare) * hit.scores.fused.value_or(0) / best;
   }
 }
 
@@ -117,7 +125,7 @@ base::Task<base::Result<std::vector<contract::Hit>>> RerankingService::interact_
         std::span(request.hits)
             .subspan(begin, std::min(kPassagesAtOnce, request.hits.size() - begin));
     OPALINE_CO_TRY(const std::vector<engine::Encoded> passages,
-                   co_await encode(tokens_job(texts_of(slice)), context));
+                   co_await encode(tokens_job(texts_of(slice, kInteractionBytes)), context));
     const auto compare = [&query, &passages, slice, dimension = encoder_.dimension()] {
       for (std::size_t i = 0; i < slice.size(); ++i) {
         slice[i].scores.rerank =

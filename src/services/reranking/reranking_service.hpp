@@ -9,10 +9,10 @@
 
 namespace opaline::services {
 
-/// Orders passages, each with its title path, by a cross-encoder's scores, or with an embedding
-/// model by late interaction over its token vectors (max_similarity.hpp); passages that come with
-/// retrieval's fused score, by the mean of both. Any thread; the encoder and the pool must outlive
-/// it and its calls.
+/// Orders passages, each under its titles, by a cross-encoder's scores, or with an embedding model
+/// by late interaction of the question with each passage's beginning (max_similarity.hpp). Passages
+/// that come with retrieval's fused score are ordered by a mean of both. Any thread; the encoder
+/// and the pool must outlive it and its calls.
 class RerankingService final : public contract::Service {
  public:
   RerankingService(engine::Encoder& encoder, base::WorkerPool& pool)
