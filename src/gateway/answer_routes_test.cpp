@@ -140,7 +140,7 @@ TEST_F(AnswerRoutes, QueryKeepsTopKPassages) {
   EXPECT_EQ(std::get<contract::RerankingRequest>(reranking_.requests.back()).top_n, 2);
   const auto& searched = std::get<contract::RetrievalRequest>(retrieval_.requests.back());
   EXPECT_EQ(searched.search.collection, "legal");
-  EXPECT_EQ(searched.search.k, 20);
+  EXPECT_EQ(searched.search.k, 10);
 }
 
 TEST_F(AnswerRoutes, RefuseWhatIsNoQuestion) {

@@ -29,7 +29,7 @@ TEST_F(SearchRoutes, TellsScoresAndTimesOfEachStage) {
     EXPECT_GE(body.at("timings_ms").at(stage).to_number<double>(), 0) << stage;
   }
   const auto& asked = std::get<contract::RetrievalRequest>(retrieval_.requests.at(0));
-  EXPECT_EQ(asked.search.k, 20);  // Candidates for the reranker.
+  EXPECT_EQ(asked.search.k, 10);  // Candidates for the reranker.
   EXPECT_EQ(asked.embedding, (std::vector<float>{0.5F, -0.25F}));
 }
 
