@@ -68,6 +68,9 @@ inline constexpr std::size_t kParserMemoryBytes = 1024UL * 1024 * 1024;
 inline constexpr auto kParserTime = 60s;
 inline constexpr std::size_t kSourceNameBytes = 1024;
 inline constexpr std::size_t kMetadataBytes = 64 * 1024;
+inline constexpr std::size_t kExactVectors = 200'000;  ///< Of a collection; above, by a graph.
+inline constexpr std::size_t kTailVectors = 50'000;    ///< Added since the graph was built.
+inline constexpr std::size_t kGraphVisits = 50'000;    ///< Vectors that a search by graph looks at.
 inline constexpr std::size_t kQueuedJobs = 100'000;
 inline constexpr int kJobAttempts = 3;
 

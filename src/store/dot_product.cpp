@@ -43,8 +43,8 @@ __attribute__((target("avx2"))) void avx2(const std::int8_t* query, const std::i
   }
 }
 
-// VNNI multiplies unsigned by signed bytes: rows are shifted up by 128 (one xor), and 128 times the
-// query's sum, the same for all rows, is taken off again.
+// VNNI multiplies unsigned by signed bytes: rows are shifted up by 128 (one xor), and what that
+// adds, the same for all rows, is taken off again.
 __attribute__((target("avx512f,avx512bw,avx512vnni"))) void avx512_vnni(const std::int8_t* query,
                                                                         const std::int8_t* rows,
                                                                         std::size_t stride,
@@ -54,9 +54,10 @@ __attribute__((target("avx512f,avx512bw,avx512vnni"))) void avx512_vnni(const st
   const auto at = [](const std::int8_t* bytes) __attribute__((target("avx512f"))) {
     return _mm512_load_si512(reinterpret_cast<const __m512i*>(bytes));
   };
-  std::int32_t query_sum = 0;
-  for (std::size_t i = 0; i < stride; ++i) query_sum += query[i];
-  const std::int32_t offset = 128 * query_sum;
+  __m512i excess = _mm512_setzero_si512();
+  for (std::size_t i = 0; i < stride; i += 64) {
+    excess = _mm512_dpbusd_epi32(excess, shift, at(query + i));
+  }
 
   std::size_t row = 0;
   for (; row + 4 <= count; row += 4, rows += 4 * stride) {
@@ -71,17 +72,17 @@ __attribute__((target("avx512f,avx512bw,avx512vnni"))) void avx512_vnni(const st
       c = _mm512_dpbusd_epi32(c, _mm512_xor_si512(at(rows + 2 * stride + i), shift), q);
       d = _mm512_dpbusd_epi32(d, _mm512_xor_si512(at(rows + 3 * stride + i), shift), q);
     }
-    products[row] = _mm512_reduce_add_epi32(a) - offset;
-    products[row + 1] = _mm512_reduce_add_epi32(b) - offset;
-    products[row + 2] = _mm512_reduce_add_epi32(c) - offset;
-    products[row + 3] = _mm512_reduce_add_epi32(d) - offset;
+    products[row] = _mm512_reduce_add_epi32(_mm512_sub_epi32(a, excess));
+    products[row + 1] = _mm512_reduce_add_epi32(_mm512_sub_epi32(b, excess));
+    products[row + 2] = _mm512_reduce_add_epi32(_mm512_sub_epi32(c, excess));
+    products[row + 3] = _mm512_reduce_add_epi32(_mm512_sub_epi32(d, excess));
   }
   for (; row < count; ++row, rows += stride) {
     __m512i a = _mm512_setzero_si512();
     for (std::size_t i = 0; i < stride; i += 64) {
       a = _mm512_dpbusd_epi32(a, _mm512_xor_si512(at(rows + i), shift), at(query + i));
     }
-    products[row] = _mm512_reduce_add_epi32(a) - offset;
+    products[row] = _mm512_reduce_add_epi32(_mm512_sub_epi32(a, excess));
   }
 }
 

@@ -119,7 +119,7 @@ Result<std::unique_ptr<Store>> Store::open(const fs::path& folder) {
   return store;
 }
 
-Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const fs::path& path) {
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const fs::path& path, GraphLimits limits) {
   std::error_code error;
   if (fs::exists(path, error) && !fs::is_directory(path, error)) {
     return base::fail(ErrorCode::invalid_argument, "'" + path.string() + "' is not a folder");
@@ -130,7 +130,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const fs::path& path) {
   const fs::path folder = fs::canonical(path, error);
   if (error) return base::fail(file_error(error.value(), "open", path));
 
-  std::unique_ptr<SqliteStore> store(new SqliteStore(folder));
+  std::unique_ptr<SqliteStore> store(new SqliteStore(folder, limits));
   OPALINE_TRY(store->lock_, FolderLock::take(folder));
   OPALINE_TRY(store->blobs_, BlobFolder::open(folder / "blobs"));
   const auto file = folder / "opaline.db";
@@ -140,6 +140,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const fs::path& path) {
   for (const auto& reader : store->readers_->take_all()) OPALINE_TRY_DO(add_functions(*reader));
   OPALINE_TRY_DO(store->load_index());
   OPALINE_TRY_DO(store->drop_unused_blobs());
+  store->graph_builder_.emplace(store->index_mutex_, store->index_);
   return store;
 }
 
@@ -154,7 +155,8 @@ Result<void> SqliteStore::load_index() {
     OPALINE_TRY(const bool row, documents.next());
     if (!row) break;
     auto stored = document_table::read(documents);
-    CollectionIndex& collection = index_[stored.row.collection];
+    CollectionIndex& collection =
+        index_.try_emplace(stored.row.collection, graph_limits_).first->second;
     QuantisedRows rows(collection.dimension().value_or(0));
     for (std::int64_t id = stored.chunks.begin; id < stored.chunks.end; ++id) {
       OPALINE_TRY(const bool there, vectors.next());
@@ -229,6 +231,7 @@ Result<void> SqliteStore::commit(Transaction transaction, F apply) {
     version_ = version;
   }
   version_.notify_all();
+  graph_builder_->wake();
   return {};
 }
 
@@ -280,9 +283,10 @@ Result<void> SqliteStore::replace_document(PreparedDocument document, const std:
       const auto stored,
       document_table::write(*writer_, document, old ? std::optional(old->number) : std::nullopt));
   return commit(std::move(transaction), [&] {
-    index_[row.collection].put({stored.number, row.id, row.source, row.title, row.mime,
-                                std::move(metadata), stored.chunks},
-                               vectors);
+    index_.try_emplace(row.collection, graph_limits_)
+        .first->second.put({stored.number, row.id, row.source, row.title, row.mime,
+                            std::move(metadata), stored.chunks},
+                           vectors);
   });
 }
 
@@ -531,6 +535,7 @@ Statistics SqliteStore::statistics() const {
     for (const auto& [name, collection] : index_) {
       sums.documents += collection.documents();
       sums.chunks += collection.chunks();
+      sums.graph_chunks += collection.graph_chunks();
       sums.vector_bytes += collection.vector_bytes();
     }
   }

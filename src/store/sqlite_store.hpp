@@ -3,7 +3,6 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -18,6 +17,7 @@
 #include "store/database.hpp"
 #include "store/document_table.hpp"
 #include "store/folder_lock.hpp"
+#include "store/graph_builder.hpp"
 #include "store/reader_pool.hpp"
 #include "store/store.hpp"
 
@@ -36,10 +36,11 @@ namespace opaline::store {
 ///
 /// Hence a search sees one version in memory and on disk, waits for no disk write, and cannot keep
 /// a change waiting longer than one scan. Lock order: writer_mutex_, a reader of the pool,
-/// index_mutex_.
+/// index_mutex_. The graphs of large collections are built beside it, see GraphBuilder.
 class SqliteStore final : public Store {
  public:
-  static base::Result<std::unique_ptr<SqliteStore>> open(const std::filesystem::path& path);
+  static base::Result<std::unique_ptr<SqliteStore>> open(const std::filesystem::path& path,
+                                                         GraphLimits limits = {});
 
   base::Result<void> replace_document(PreparedDocument document, const std::string& job,
                                       const std::string& state,
@@ -86,7 +87,8 @@ class SqliteStore final : public Store {
   /// A change as the index will take it after the commit.
   struct Change;
 
-  explicit SqliteStore(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  SqliteStore(std::filesystem::path folder, GraphLimits limits)
+      : folder_(std::move(folder)), graph_limits_(limits) {}
   base::Result<void> load_index();
   base::Result<void> check(const PreparedDocument& document) const;
   /// Commits what `transaction` holds, with a new version, and then lets `apply` change the index.
@@ -100,13 +102,15 @@ class SqliteStore final : public Store {
   // Destroyed from the last up: readers before the writer, so that it is the writer that makes the
   // last checkpoint, and the lock of the folder at the very end.
   std::filesystem::path folder_;
+  GraphLimits graph_limits_;
   std::unique_ptr<FolderLock> lock_;
   std::unique_ptr<BlobFolder> blobs_;
   mutable std::mutex writer_mutex_;
   std::unique_ptr<Connection> writer_;
   std::unique_ptr<ReaderPool> readers_;
   mutable std::shared_mutex index_mutex_;
-  std::map<std::string, CollectionIndex, std::less<>> index_;
+  GraphBuilder::Collections index_;
+  std::optional<GraphBuilder> graph_builder_;
   std::atomic<std::uint64_t> version_ = 0;
 };
 

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
+#include <chrono>
 #include <fstream>
 #include <limits>
 #include <map>
@@ -11,10 +13,12 @@
 #include <sstream>
 #include <thread>
 
+#include "store/clustered_vectors.hpp"
 #include "store/store_fixture.hpp"
 
 namespace opaline::store {
 
+using namespace std::chrono_literals;
 using base::ErrorCode;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -340,6 +344,55 @@ TEST_F(StoreTest, DenseSearchIsExactToFloat) {
       EXPECT_NEAR((*hits)[i].score, -wanted[i].first, 1e-6);
     }
   }
+}
+
+// Answers stay the same while a graph is built, when it serves, after deletions and a new start.
+TEST(SqliteStore, SearchesALargeCollectionByAGraph) {
+  constexpr std::size_t kDimension = 48;
+  const TemporaryFolder folder;
+  const auto open = [&] {
+    return SqliteStore::open(folder.path(), {.exact_vectors = 300, .tail_vectors = 50}).value();
+  };
+  auto store = open();
+  ClusteredVectors vectors(kDimension, 10, 1);
+  std::map<std::string, std::vector<float>> first_passages;
+  for (int d = 0; d < 40; ++d) {
+    const auto source = std::to_string(d);
+    auto document = make_document({.source = source,
+                                   .passages = std::vector<std::string>(10, "passage"),
+                                   .dimension = kDimension});
+    for (auto& chunk : document.chunks) chunk.vector = vectors.next();
+    first_passages[source] = document.chunks.front().vector;
+    ASSERT_TRUE(store->replace_document(document, "", "", ""));
+  }
+  const auto expect_found = [&] {
+    for (const auto& [source, vector] : first_passages) {
+      const auto hits = store->search_dense(vector, 1, {"default", ""}).value();
+      ASSERT_THAT(hits, SizeIs(1));
+      EXPECT_NEAR(hits.front().score, 1, 1e-5);
+      EXPECT_EQ(store->chunks(std::array{hits.front().id}, Store::Vectors::leave_out)
+                    .value()
+                    .front()
+                    .document_id,
+                "id-default-" + source);
+    }
+  };
+  const auto wait_for_graph = [&] {
+    while (store->statistics().graph_chunks == 0) std::this_thread::sleep_for(1ms);
+  };
+  expect_found();
+  wait_for_graph();
+  expect_found();
+  ASSERT_EQ(store->delete_documents({"id-default-3", "id-default-4"}).value(), 2U);
+  first_passages.erase("3");
+  first_passages.erase("4");
+  expect_found();
+  store.reset();
+  store = open();
+  expect_found();
+  wait_for_graph();
+  expect_found();
+  EXPECT_LE(store->statistics().graph_chunks, 380U);
 }
 
 TEST_F(StoreTest, GivesAllThereAreWhenAskedForMore) {

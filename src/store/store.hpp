@@ -90,7 +90,8 @@ struct ChunkScore {
 struct Statistics {
   std::uint64_t documents = 0;
   std::uint64_t chunks = 0;
-  std::uint64_t vector_bytes = 0;
+  std::uint64_t graph_chunks = 0;  ///< Those of them that a graph finds; the others are scanned.
+  std::uint64_t vector_bytes = 0;  ///< In memory, the graphs included.
   std::uint64_t disk_bytes = 0;
 };
 

@@ -32,11 +32,7 @@ AlignedBytes allocate(std::size_t bytes) {
   return AlignedBytes(memory);
 }
 
-struct BetterFirst {
-  bool operator()(const VectorIndex::Candidate& a, const VectorIndex::Candidate& b) const {
-    return a.score != b.score ? a.score > b.score : a.id < b.id;
-  }
-};
+using BestFirst = VectorIndex::BestFirst;
 
 // Keeps the best `count` of what is offered: a heap with the worst on top.
 class Best {
@@ -49,16 +45,16 @@ class Best {
 
   void offer(VectorIndex::Candidate candidate) {
     if (heap_.size() == count_) {
-      std::pop_heap(heap_.begin(), heap_.end(), BetterFirst{});
+      std::pop_heap(heap_.begin(), heap_.end(), BestFirst{});
       heap_.back() = candidate;
     } else {
       heap_.push_back(candidate);
     }
-    std::push_heap(heap_.begin(), heap_.end(), BetterFirst{});
+    std::push_heap(heap_.begin(), heap_.end(), BestFirst{});
   }
 
   std::vector<VectorIndex::Candidate> take() {
-    std::sort_heap(heap_.begin(), heap_.end(), BetterFirst{});
+    std::sort_heap(heap_.begin(), heap_.end(), BestFirst{});
     return std::move(heap_);
   }
 
@@ -136,7 +132,8 @@ void VectorIndex::append(std::int64_t first_id, const QuantisedRows& rows) {
   }
 }
 
-void VectorIndex::erase(IdRange ids) {
+IdRange VectorIndex::erase(IdRange ids) {
+  IdRange changed = ids;
   for (std::size_t index = segments_.size(); index-- > 0;) {
     Segment& segment = segments_[index];
     const auto first = std::ranges::lower_bound(segment.ids, ids.begin);
@@ -149,8 +146,29 @@ void VectorIndex::erase(IdRange ids) {
       ++segment.erased;
       --size_;
     }
-    if (segment.erased * 4 > segment.ids.size()) pack(index);
+    if (segment.erased * 4 <= segment.ids.size()) continue;
+    changed.begin = std::min(changed.begin, segment.ids.front());
+    changed.end = std::max(changed.end, segment.ids.back() + 1);
+    pack(index);
   }
+  return changed;
+}
+
+std::vector<VectorIndex::Row> VectorIndex::rows(IdRange ids, std::size_t count_max) const {
+  std::vector<Row> found;
+  const auto last_id = [](const Segment& segment) { return segment.ids.back(); };
+  for (auto segment = std::ranges::lower_bound(segments_, ids.begin, {}, last_id);
+       segment != segments_.end(); ++segment) {
+    const auto first = std::ranges::lower_bound(segment->ids, ids.begin);
+    for (auto row = static_cast<std::size_t>(first - segment->ids.begin());
+         row < segment->ids.size(); ++row) {
+      if (segment->ids[row] >= ids.end || found.size() == count_max) return found;
+      if (segment->scales[row] == kErased) continue;
+      found.push_back(
+          {segment->ids[row], segment->rows.get() + row * stride_, segment->scales[row]});
+    }
+  }
+  return found;
 }
 
 void VectorIndex::copy_row(const Segment& from, std::size_t row, Segment& to) const {

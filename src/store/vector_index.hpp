@@ -56,26 +56,41 @@ class QuantisedRows {
 /// contiguous memory.
 ///
 /// Ids are added in rising order and never come back. Erased rows are overwritten at once and stay
-/// behind as gaps, until a segment has a quarter of them and is packed. Not safe for concurrent
-/// use; searches may run together.
+/// behind as gaps, until a segment has a quarter of them and is packed. A row lies where it is
+/// until erase() says that it moved. Not safe for concurrent use; searches may run together.
 class VectorIndex {
  public:
   explicit VectorIndex(std::size_t dimension);
 
   /// Adds rows with the ids first_id, first_id + 1, … @pre first_id is above every id added before.
   void append(std::int64_t first_id, const QuantisedRows& rows);
-  /// Overwrites and forgets the rows of these ids.
-  void erase(IdRange ids);
+  /// Overwrites and forgets the rows of these ids. @return what spans the ids that are gone and
+  /// those whose rows were moved.
+  IdRange erase(IdRange ids);
+
+  struct Row {
+    std::int64_t id = 0;
+    const std::int8_t* values = nullptr;  ///< stride() of them, aligned to kRowAlignment.
+    float scale = 0;
+  };
+  /// The first `count_max` rows with these ids, by rising id, and where they lie.
+  [[nodiscard]] std::vector<Row> rows(IdRange ids, std::size_t count_max = SIZE_MAX) const;
 
   struct Candidate {
     std::int64_t id = 0;
     float score = 0;  ///< Dot product, to quantisation error.
+  };
+  struct BestFirst {
+    bool operator()(const Candidate& a, const Candidate& b) const {
+      return a.score != b.score ? a.score > b.score : a.id < b.id;
+    }
   };
   /// The `count` best among `admitted`, which names no erased id; best first.
   [[nodiscard]] std::vector<Candidate> search(std::span<const float> query, std::size_t count,
                                               const IdSet& admitted) const;
 
   [[nodiscard]] std::size_t dimension() const { return dimension_; }
+  [[nodiscard]] std::size_t stride() const { return stride_; }
   /// Rows that are not erased.
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] std::size_t memory_bytes() const;
