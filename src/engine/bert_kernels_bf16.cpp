@@ -113,18 +113,19 @@ class TileUnit {
       for (std::size_t row = 0; row < extent.rows; row += kBlock) {
         const Bf16* upper = rows + row * extent.stride;
         const Bf16* lower = upper + kBlock / 2 * extent.stride;
-        const Bf16* weights = packed;
+        const Bf16* left = packed + column * extent.in;
+        const Bf16* right = left + kBlock / 2 * extent.in;
         const bool tall = extent.rows - row > kBlock / 2;
         _tile_zero(0);
         _tile_zero(1);
         _tile_zero(2);
         _tile_zero(3);
-        for (std::size_t in = 0; in < extent.in; in += kDepth, weights += kDepth * kBlock) {
+        for (std::size_t in = 0; in < extent.in; in += kDepth) {
           // Rows are read once a panel, weights once a block: the hint keeps the weights in the
           // cache.
           _tile_stream_loadd(4, upper + in, stride_bytes);
-          _tile_loadd(6, weights, kWeightStride);
-          _tile_loadd(7, weights + kBlock, kWeightStride);
+          _tile_loadd(6, left + in * kBlock / 2, kWeightStride);
+          _tile_loadd(7, right + in * kBlock / 2, kWeightStride);
           _tile_dpbf16ps(0, 4, 6);
           _tile_dpbf16ps(1, 4, 7);
           if (tall) {
@@ -147,7 +148,6 @@ class TileUnit {
         finished.column = column;
         finished.next = finished.sums;
       }
-      packed += extent.in * kBlock;
     }
     finished.take_out(kBlock, out);
   }
@@ -155,7 +155,7 @@ class TileUnit {
  private:
   static constexpr std::size_t kBlock = 32;
   static constexpr std::size_t kDepth = 32;
-  static constexpr std::size_t kWeightStride = kBlock * sizeof(float);
+  static constexpr std::size_t kWeightStride = kBlock / 2 * sizeof(float);
   static constexpr std::size_t kSumStride = kBlock * sizeof(float);
 
   struct alignas(BertKernels::kAlignment) Configuration {  // Intel SDM volume 1, 18.2.

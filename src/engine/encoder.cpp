@@ -25,10 +25,10 @@
 namespace opaline::engine {
 namespace {
 
-/// Tokens of an encode. llama.cpp's attention is dense over it: larger ones are slower a token.
-/// Ours reads the weights once an encode.
-constexpr std::size_t kLlamaBatchTokens = 256;
-constexpr std::size_t kBertBatchTokens = 512;
+/// Of an encode. More gain nothing: llama.cpp's attention is dense over them and slower a token,
+/// and our kernels have read each weight often enough to pay for it. Fewer spread a job over more
+/// workers.
+constexpr std::size_t kBatchTokens = 256;
 
 void normalise(std::span<float> vector) {
   float squares = 0;
@@ -252,15 +252,14 @@ base::Result<std::unique_ptr<Encoder>> Encoder::create(Backend& backend, Encoder
   }
   engine.window_tokens =
       std::min<std::size_t>(engine.model->description().context_tokens, limits::kEmbeddingTokens);
-  const std::size_t batch_tokens = engine.bert ? kBertBatchTokens : kLlamaBatchTokens;
   for (std::size_t i = 0; i < settings.threads; ++i) {
     if (engine.bert) {
       engine.encoders.push_back(
-          create_bert_token_encoder(*engine.bert, std::max(batch_tokens, engine.window_tokens)));
+          create_bert_token_encoder(*engine.bert, std::max(kBatchTokens, engine.window_tokens)));
     } else {
       OPALINE_TRY(auto encoder,
                   create_llama_token_encoder(*engine.model, {.window_tokens = engine.window_tokens,
-                                                             .batch_tokens = batch_tokens}));
+                                                             .batch_tokens = kBatchTokens}));
       engine.encoders.push_back(std::move(encoder));
     }
   }
@@ -268,7 +267,7 @@ base::Result<std::unique_ptr<Encoder>> Encoder::create(Backend& backend, Encoder
             {{"model", engine.model->description().file.stem().string()},
              {"kernels", engine.bert ? engine.bert->kernels().level : "llama.cpp"}});
   const EncodeQueue::Settings queue{
-      .workers = settings.threads, .texts_max = settings.queue_texts, .batch_tokens = batch_tokens};
+      .workers = settings.threads, .texts_max = settings.queue_texts, .batch_tokens = kBatchTokens};
   return std::make_unique<QueuedEncoder>(std::move(engine), queue);
 }
 

@@ -45,7 +45,7 @@ struct Encoded {
   bool cut = false;        ///< It was longer than the model's window.
 };
 
-/// An embedding model. Owns its worker threads: one llama context and one core each, no lock-step
+/// An embedding model. Owns its worker threads: one TokenEncoder and one core each, no lock-step
 /// between them. Jobs of all callers are cut into texts, sorted by length and packed to ≤ 256
 /// tokens an encode; queries go first.
 class Encoder {
