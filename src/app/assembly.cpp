@@ -116,6 +116,8 @@ base::Result<void> Assembly::build_models(const UpSettings& settings, const flow
   if (llm != nullptr && answer_ == AnswerMode::generate) {
     OPALINE_TRY(children.llm_model,
                 library.resolve(llm_named.empty() ? "gemma-3-270m" : llm_named));
+    OPALINE_TRY(const auto described, engine::inspect_model(children.llm_model));
+    instructed_ = described.chat_template;
   }
   OPALINE_TRY(sockets_, RuntimeFolder::create());
   children.sockets = sockets_->path();
@@ -153,6 +155,9 @@ base::Result<contract::Service*> Assembly::build_llm(const flow::ServiceSpec& sp
   services::AnsweringSettings answering;
   answering.mode = answer_ == AnswerMode::extract ? services::AnsweringSettings::Mode::extract
                                                   : services::AnsweringSettings::Mode::generate;
+  // What another server offers as a chat model is an instructed one.
+  answering.prompt = !spec.url.empty() || instructed_ ? services::PromptStyle::messages
+                                                      : services::PromptStyle::examples;
   OPALINE_TRY(auto service, services::AnsweringService::create(std::move(answering),
                                                                *models_->embedding(), model));
   return &keep(std::move(service));

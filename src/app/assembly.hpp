@@ -62,6 +62,7 @@ class Assembly {
   http::Client client_;
   gateway::GatewaySettings gateway_settings_;
   AnswerMode answer_ = AnswerMode::extract;
+  bool instructed_ = false;  // Our own language model has a chat template.
   std::string host_;
   std::unique_ptr<RuntimeFolder> sockets_;
   std::unique_ptr<ModelChildren> models_;

@@ -200,9 +200,27 @@ TEST_F(AnsweringServiceTest, ExtractQuotesTheSentencesWithTheirTerm) {
   EXPECT_TRUE(model_.asked.empty());
 }
 
+TEST_F(AnsweringServiceTest, ExtractKeepsSentencesOfAParagraphTogether) {
+  const ChatReply reply = answer(Mode::extract, question("default RADIUS port changed"));
+  EXPECT_THAT(reply.text, HasSubstr("is 1812. [1] It may be changed by radiusports. [1]"));
+}
+
+TEST_F(AnsweringServiceTest, ExtractPutsNoMarkBehindACommand) {
+  ChatRequest asked = question("How do I add documents?");
+  contract::Hit& hit = asked.grounding->sources.front();
+  hit.text = "Add documents\n\nDocuments are added by a command:\n\nopaline ingest FILE";
+  hit.span = {.begin = 0, .end = hit.text.size()};
+  const ChatReply reply = answer(Mode::extract, std::move(asked));
+  EXPECT_EQ(reply.text, "Documents are added by a command:\n\nopaline ingest FILE\n[1]");
+  ASSERT_EQ(reply.citations.size(), 1U);
+  EXPECT_EQ(reply.citations.front().quote,
+            "Documents are added by a command:\n\nopaline ingest FILE");
+  EXPECT_EQ(reply.citations.front().answer_span.end, reply.text.size());
+}
+
 TEST_F(AnsweringServiceTest, ExtractStreamsTheSameAnswer) {
-  const ChatReply whole = answer(Mode::extract, question("default RADIUS port"));
-  const Told told = stream(Mode::extract, question("default RADIUS port"));
+  const ChatReply whole = answer(Mode::extract, question("default RADIUS port changed"));
+  const Told told = stream(Mode::extract, question("default RADIUS port changed"));
   EXPECT_EQ(told.text, whole.text);
   EXPECT_GT(told.pieces.size(), 1U);
   EXPECT_TRUE(told.end->text.empty());
@@ -238,6 +256,7 @@ TEST_F(AnsweringServiceTest, GenerateChecksTheModelsSentences) {
   ASSERT_EQ(reply.citations.size(), 2U);
   EXPECT_TRUE(reply.citations[0].supported);
   EXPECT_FALSE(reply.citations[1].supported);
+  EXPECT_FALSE(reply.citations[1].quote.empty());
   expect_true_spans(reply, reply.text);
   EXPECT_EQ(reply.usage.prompt_tokens, 9U);
   EXPECT_EQ(reply.model, "tiny");

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <optional>
 
+#include "services/answering/sentence_end.hpp"
+
 namespace opaline::services {
 namespace {
 
@@ -97,28 +99,7 @@ std::string CitedText::take_sentence(std::string_view raw) {
 
   std::erase_if(marked.sources,
                 [&](int n) { return n < 1 || static_cast<std::size_t>(n) > sources_.size(); });
-  std::vector<contract::Citation> found;
-  for (const int number : marked.sources) {
-    const auto index = static_cast<std::size_t>(number) - 1;
-    const auto support = check_.find(marked.text, index);
-    if (support && support->sufficient)
-      found.push_back(cite(number, sources_[index], support->range));
-  }
-  if (found.empty()) {
-    const auto support = check_.find(marked.text);
-    if (support && support->sufficient) {
-      found.push_back(
-          cite(static_cast<int>(support->source) + 1, sources_[support->source], support->range));
-    } else if (support && marked.text != declined_text_) {
-      if (marked.sources.empty()) marked.sources.push_back(static_cast<int>(support->source) + 1);
-      for (const int number : marked.sources) {
-        contract::Citation citation =
-            cite(number, sources_[static_cast<std::size_t>(number) - 1], {});
-        citation.supported = false;
-        found.push_back(std::move(citation));
-      }
-    }
-  }
+  std::vector<contract::Citation> found = citations_of(marked.text, marked.sources);
   for (contract::Citation& citation : found) {
     if (citation.supported) shown += " [" + std::to_string(citation.source) + "]";
   }
@@ -128,6 +109,28 @@ std::string CitedText::take_sentence(std::string_view raw) {
     citations_.push_back(std::move(citation));
   }
   return shown;
+}
+
+std::vector<contract::Citation> CitedText::citations_of(std::string_view sentence,
+                                                        const std::vector<int>& marks) const {
+  std::vector<contract::Citation> holding;
+  std::vector<contract::Citation> failing;
+  const auto add = [&](const Support& support) {
+    auto& list = support.sufficient ? holding : failing;
+    list.push_back(
+        cite(static_cast<int>(support.source) + 1, sources_[support.source], support.range));
+    list.back().supported = support.sufficient;
+  };
+  for (const int number : marks) {
+    if (const auto support = check_.find(sentence, static_cast<std::size_t>(number) - 1))
+      add(*support);
+  }
+  if (!holding.empty()) return holding;
+  const auto best = check_.find(sentence);
+  if (best && (best->sufficient || failing.empty())) add(*best);
+  if (!holding.empty()) return holding;
+  if (sentence == declined_text_) failing.clear();
+  return failing;
 }
 
 bool CitedText::declined() const { return text_ == declined_text_; }

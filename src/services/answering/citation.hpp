@@ -19,8 +19,9 @@ namespace opaline::services {
 ///
 /// Each sentence is checked against the sources its marks ("[2]") name; marks of sources that do
 /// not exist are dropped. A sentence without a mark, or whose sources do not say it, gets the mark
-/// of the source that does. One that no source supports keeps its marks and is recorded with
-/// supported = false. No I/O.
+/// of the source that does. One that no source supports is shown without a mark and recorded with
+/// supported = false: for each source it named (or the nearest one) with the words there that come
+/// closest. No I/O.
 class CitedText {
  public:
   /// @param sources must outlive it.
@@ -39,6 +40,10 @@ class CitedText {
 
  private:
   std::string take_sentence(std::string_view raw);
+  /// Of a sentence without its marks, which name sources that exist: those that hold, otherwise
+  /// those that do not.
+  [[nodiscard]] std::vector<contract::Citation> citations_of(std::string_view sentence,
+                                                             const std::vector<int>& marks) const;
 
   std::span<const contract::Hit> sources_;
   SupportCheck check_;

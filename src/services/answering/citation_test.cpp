@@ -70,8 +70,31 @@ TEST_F(CitedTextTest, MarksWhatNoSourceSays) {
   ASSERT_EQ(citations().size(), 2U);
   EXPECT_FALSE(citations()[0].supported);
   EXPECT_EQ(citations()[0].source, 2);
-  EXPECT_EQ(citations()[0].quote, "");
   EXPECT_TRUE(citations()[1].supported);
+}
+
+TEST_F(CitedTextTest, QuotesWhatComesClosestToAnUnsupportedSentence) {
+  told("Index builds never lock anything of the enemy. [2]");
+  ASSERT_EQ(citations().size(), 1U);
+  EXPECT_FALSE(citations().front().supported);
+  EXPECT_EQ(citations().front().source, 2);
+  EXPECT_EQ(citations().front().quote, "Index builds lock the table.");
+  EXPECT_EQ(citations().front().source_span, (contract::Span{38, 66}));
+}
+
+TEST_F(CitedTextTest, QuotesEachSourceThatAnUnsupportedSentenceNames) {
+  told("Passwords of 40 letters lock the moon. [1][2]");
+  ASSERT_EQ(citations().size(), 2U);
+  EXPECT_EQ(citations()[0].quote, "Passwords are sent in clear text.");
+  EXPECT_EQ(citations()[1].quote, "Index builds lock the table.");
+}
+
+TEST_F(CitedTextTest, QuotesTheNearestSourceOfAnUnsupportedSentenceWithoutAMark) {
+  told("Passwords are eaten by 9 crocodiles.");
+  ASSERT_EQ(citations().size(), 1U);
+  EXPECT_FALSE(citations().front().supported);
+  EXPECT_EQ(citations().front().source, 1);
+  EXPECT_EQ(citations().front().quote, "Passwords are sent in clear text.");
 }
 
 TEST_F(CitedTextTest, DoesNotAcceptAnotherNumber) {

@@ -3,23 +3,25 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
+#include <utility>
 
 #include "base/words.hpp"
 
 namespace opaline::services {
 namespace {
 
-// Found on questions about a manual of 1 170 pages (docs/evaluation.md); results change little for
-// ± 30 % of any of them.
+// Chosen on one half of the questions about a manual of 1 170 pages, checked on the other
+// (docs/evaluation.md). Results change little for ± 30 % of any of them.
 constexpr double kCoverageWeight = 0.5;
-constexpr double kPlaceWeight = 0.05;     // Of each source before it.
-constexpr double kFragmentPenalty = 0.2;  // Fewer words than a sentence has.
-constexpr double kQuantityBonus = 0.1;
-constexpr double kPropertyBonus = 0.1;
-constexpr double kNoveltyBonus =
-    0.1;  // Of words that the question does not have: an answer says something new.
-constexpr double kNoveltyWords = 6;
-constexpr std::size_t kFragmentWords = 4;
+constexpr double kPlaceWeight = 0.05;    // Of each source before it.
+constexpr double kAskedBonus = 0.2;      // A number for a quantity, "the default is" for a default.
+constexpr double kProcedureBonus = 0.1;  // A command or list for "how do I".
+constexpr double kPointerPenalty = 0.2;  // "See section 3" is no answer.
+// A sentence whose score is further from the best one's is left out; a row or an item, which each
+// speak of something else, sooner.
+constexpr double kNearBest = 0.3;
+constexpr double kNearBestLine = 0.15;
 
 constexpr auto kMeasures = std::to_array<std::string_view>(
     {"many", "much", "long", "large", "big", "often", "far", "fast", "old", "strongly"});
@@ -27,6 +29,16 @@ constexpr auto kQuantities = std::to_array<std::string_view>(
     {"maximum", "max", "minimum", "min", "size", "range", "limit", "port", "number", "share",
      "percentage", "code", "timeout", "interval", "threshold", "fewer"});
 constexpr auto kProperties = std::to_array<std::string_view>({"default", "maximum", "minimum"});
+constexpr auto kStating = std::to_array<std::string_view>({"is", "are", "of", "to"});
+constexpr auto kReferring =
+    std::to_array<std::string_view>({"this", "that", "these", "those", "it", "its", "they", "their",
+                                     "such", "otherwise", "instead"});
+constexpr auto kReferringCases = std::to_array<std::string_view>(
+    {"in this case", "in that case", "in such case", "in this way", "in this mode"});
+constexpr auto kPointing = std::to_array<std::string_view>(
+    {"see ", "refer to ", "for more", "for details", "for information"});
+constexpr auto kAuxiliaries = std::to_array<std::string_view>(
+    {"do", "does", "can", "could", "to", "should", "would", "must"});
 constexpr auto kNumberWords =
     std::to_array<std::string_view>({"zero", "one", "two", "three", "four", "five", "six", "seven",
                                      "eight", "nine", "ten", "twelve", "hundred", "thousand"});
@@ -52,10 +64,55 @@ bool has_quantity(const std::vector<base::Word>& words) {
   });
 }
 
-std::string heading(const contract::Hit& hit) {
+/// Whether the sentence says what one of the properties is: "the default value is", "by default".
+bool states(const std::vector<base::Word>& words, const std::vector<std::string>& properties) {
+  constexpr std::size_t kReach = 3;  // "default timeout value is"
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (std::ranges::find(properties, base::word_stem(words[i].text)) == properties.end()) continue;
+    if (i > 0 && lower(words[i - 1].text) == "by") return true;
+    for (std::size_t j = i + 1; j < std::min(words.size(), i + 1 + kReach); ++j) {
+      if (one_of(lower(words[j].text), kStating)) return true;
+    }
+  }
+  return false;
+}
+
+/// Whether the sentence only says where to read on.
+bool points_elsewhere(std::string_view sentence) {
+  const std::string start = lower(sentence.substr(0, 20));
+  return sentence.ends_with(':') || std::ranges::any_of(kPointing, [&](std::string_view words) {
+           return start.starts_with(words);
+         });
+}
+
+/// Whether the sentence begins with a word for something said before it.
+bool refers_back(std::string_view sentence) {
+  const std::string start = lower(sentence.substr(0, 20));
+  const auto words = base::words(start);
+  return !words.empty() && (one_of(words.front().text, kReferring) ||
+                            std::ranges::any_of(kReferringCases, [&](std::string_view phrase) {
+                              return start.starts_with(phrase);
+                            }));
+}
+
+/// The headings that a sentence stands under, from the title down to its term.
+std::string place(const contract::Hit& hit, const Sentence& sentence) {
   const std::string& path = hit.title_path.empty() ? hit.title : hit.title_path;
-  const std::size_t last = path.rfind(" > ");
-  return last == std::string::npos ? path : path.substr(last + 3);
+  std::string text;
+  const auto add = [&text](std::string_view part) {
+    if (part.empty()) return;
+    if (!text.empty()) text += ". ";
+    text += part;
+  };
+  for (std::size_t begin = 0; begin < path.size();) {
+    const std::size_t end = std::min(path.find(" > ", begin), path.size());
+    add(std::string_view(path).substr(begin, end - begin));
+    begin = end + 3;
+  }
+  for (const Range part : {sentence.heading, sentence.term}) {
+    if (!path.contains(part.of(hit.text))) add(part.of(hit.text));
+  }
+  return text;
 }
 
 void add(StemSet& set, const StemSet& more) { set.insert(more.begin(), more.end()); }
@@ -102,6 +159,7 @@ QuestionProfile QuestionProfile::of(std::string_view question) {
     }
     if ((previous == "how" && one_of(folded, kMeasures)) || one_of(folded, kQuantities))
       profile.wants_quantity = true;
+    if (previous == "how" && one_of(folded, kAuxiliaries)) profile.wants_procedure = true;
     if (one_of(folded, kProperties)) add_once(profile.properties);
     previous = folded;
     const std::string_view after = question.substr(word.end());
@@ -137,37 +195,33 @@ double WordWeights::coverage(std::span<const std::string> wanted, const StemSet&
 
 EvidenceBoard::EvidenceBoard(std::string_view question, std::span<const contract::Hit> sources)
     : profile_(QuestionProfile::of(question)), weights_({}) {
-  std::vector<StemSet> own;       // Of each sentence and its label: what words are weighed by.
-  std::vector<StemSet> contexts;  // With heading, label and paragraph so far.
-  const StemSet asked(profile_.stems.begin(), profile_.stems.end());
+  std::vector<StemSet> own;       // Of each sentence and its term: what words are weighed by.
+  std::vector<StemSet> contexts;  // With headings, term and paragraph so far.
   for (std::size_t source = 0; source < sources.size(); ++source) {
     const contract::Hit& hit = sources[source];
     const StemSet path = stems(hit.title + " " + hit.title_path);
-    const std::string head = heading(hit);
     add(all_stems_, path);
     add(all_stems_, stems(hit.text));
-    for (const Sentence& sentence : sentences(hit.text)) {
+    for (const Sentence& sentence : sentences(hit.text, hit.title_path)) {
       const std::string_view text = sentence.range.of(hit.text);
-      const StemSet words = stems(text);
-      StemSet with_label = stems(sentence.label.of(hit.text));
-      add(with_label, words);
+      StemSet said = stems(sentence.term.of(hit.text));
+      add(said, stems(text));
       StemSet context = path;
-      add(context, with_label);
+      add(context, said);
+      add(context, stems(sentence.heading.of(hit.text)));
       add(context, stems(sentence.paragraph.of(hit.text)));
-      const auto spelled = base::words(text);
-      Features features{.words = spelled.size(),
-                        .has_quantity = has_quantity(spelled),
-                        .row = text.contains(" | ")};
-      const auto fresh =
-          std::ranges::count_if(words, [&](const auto& stem) { return !asked.contains(stem); });
-      features.novelty = std::min(1.0, static_cast<double>(fresh) / kNoveltyWords);
-      features.has_property = std::ranges::any_of(
-          profile_.properties, [&](const auto& stem) { return words.contains(stem); });
-      evidence_.push_back(
-          {.source = source, .sentence = sentence, .context = head + ": " + std::string(text)});
-      features_.push_back(features);
-      own.push_back(std::move(with_label));
+      own.push_back(std::move(said));
       contexts.push_back(std::move(context));
+
+      const auto words = base::words(text);
+      Evidence one{.source = source, .sentence = sentence};
+      one.context = place(hit, sentence) + ": " + std::string(text);
+      if (profile_.wants_quantity && has_quantity(words)) one.bonus += kAskedBonus;
+      if (states(words, profile_.properties)) one.bonus += kAskedBonus;
+      if (profile_.wants_procedure && sentence.kind == Sentence::Kind::block)
+        one.bonus += kProcedureBonus;
+      if (points_elsewhere(text)) one.bonus -= kPointerPenalty;
+      evidence_.push_back(std::move(one));
     }
   }
   weights_ = WordWeights(own);
@@ -177,14 +231,9 @@ EvidenceBoard::EvidenceBoard(std::string_view question, std::span<const contract
 }
 
 void EvidenceBoard::score() {
-  for (std::size_t i = 0; i < evidence_.size(); ++i) {
-    Evidence& one = evidence_[i];
-    const Features& features = features_[i];
-    one.score = one.cosine + kCoverageWeight * one.coverage -
-                kPlaceWeight * static_cast<double>(one.source) + kNoveltyBonus * features.novelty;
-    if (features.words < kFragmentWords && !features.row) one.score -= kFragmentPenalty;
-    if (profile_.wants_quantity && features.has_quantity) one.score += kQuantityBonus;
-    if (features.has_property) one.score += kPropertyBonus;
+  for (Evidence& one : evidence_) {
+    one.score = one.cosine + kCoverageWeight * one.coverage + one.bonus -
+                kPlaceWeight * static_cast<double>(one.source);
   }
 }
 
@@ -195,22 +244,56 @@ double EvidenceBoard::strength() const {
   return (2 * std::clamp(cosine, 0.0, 1.0) + weights_.coverage(profile_.stems, all_stems_)) / 3;
 }
 
+std::optional<std::size_t> EvidenceBoard::find_antecedent(
+    std::size_t index, std::span<const contract::Hit> sources) const {
+  const Evidence& one = evidence_[index];
+  if (index == 0 || !refers_back(one.sentence.range.of(sources[one.source].text))) return {};
+  const Evidence& before = evidence_[index - 1];
+  const bool same_paragraph = before.source == one.source &&
+                              before.sentence.paragraph.begin == one.sentence.paragraph.begin;
+  return same_paragraph ? std::optional(index - 1) : std::nullopt;
+}
+
+bool EvidenceBoard::near_best(std::size_t index, std::size_t best) const {
+  const Sentence::Kind kind = evidence_[index].sentence.kind;
+  const bool line = kind == Sentence::Kind::row || kind == Sentence::Kind::item;
+  return evidence_[best].score - evidence_[index].score <= (line ? kNearBestLine : kNearBest);
+}
+
 std::vector<std::size_t> EvidenceBoard::best(std::size_t count,
                                              std::span<const contract::Hit> sources) const {
-  std::vector<std::size_t> order(evidence_.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::ranges::sort(order, [&](std::size_t a, std::size_t b) {
-    return evidence_[a].score != evidence_[b].score ? evidence_[a].score > evidence_[b].score
-                                                    : a < b;
-  });
+  std::vector<std::size_t> ranking(evidence_.size());
+  std::iota(ranking.begin(), ranking.end(), 0);
+  std::ranges::sort(ranking, {},
+                    [this](std::size_t i) { return std::pair(-evidence_[i].score, i); });
+  using Paragraph = std::pair<std::size_t, std::size_t>;  // Source, and where it begins there.
+  const auto paragraph = [&](std::size_t i) {
+    return Paragraph(evidence_[i].source, evidence_[i].sentence.paragraph.begin);
+  };
+  const auto text = [&](std::size_t i) {
+    return evidence_[i].sentence.range.of(sources[evidence_[i].source].text);
+  };
   std::vector<std::size_t> picked;
-  std::unordered_set<std::string_view> seen;
-  for (const std::size_t i : order) {
+  std::vector<Paragraph> paragraphs;  // In the order of their first pick.
+  std::unordered_set<std::string_view> said;
+  const auto pick = [&](std::size_t i) {
+    if (!said.insert(text(i)).second) return;
+    picked.push_back(i);
+    if (std::ranges::find(paragraphs, paragraph(i)) == paragraphs.end())
+      paragraphs.push_back(paragraph(i));
+  };
+  for (const std::size_t i : ranking) {
     if (picked.size() == count) break;
-    const Evidence& one = evidence_[i];
-    if (seen.insert(one.sentence.range.of(sources[one.source].text)).second) picked.push_back(i);
+    if (said.contains(text(i)) || !near_best(i, ranking.front())) continue;
+    const auto before = find_antecedent(i, sources);
+    const bool alone = !before || said.contains(text(*before));
+    if (!alone && !picked.empty() && picked.size() + 2 > count) continue;
+    if (!alone && count > 1) pick(*before);
+    pick(i);
   }
-  std::ranges::sort(picked);
+  std::ranges::sort(picked, {}, [&](std::size_t i) {
+    return std::pair(std::ranges::find(paragraphs, paragraph(i)) - paragraphs.begin(), i);
+  });
   return picked;
 }
 

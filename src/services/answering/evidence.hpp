@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@ struct QuestionProfile {
   std::vector<std::string> stems;  ///< Of its telling words, each once.
   std::vector<std::string> names;  ///< Stems of identifiers, numbers and proper names among them.
   bool wants_quantity = false;     ///< How many, how long, the maximum …
+  bool wants_procedure = false;    ///< How do I, how can one …
   std::vector<std::string> properties;  ///< "default", "maximum" … as asked.
 
   [[nodiscard]] static QuestionProfile of(std::string_view question);
@@ -43,11 +45,11 @@ class WordWeights {
 struct Evidence {
   std::size_t source = 0;  ///< Index into the sources.
   Sentence sentence;
-  std::string context;  ///< The heading it stands under and the sentence: what is compared with the
-                        ///< question.
+  std::string context;  ///< The headings it stands under and the sentence: what is compared with
+                        ///< the question.
   double cosine = 0;    ///< Of context and question; set by the caller before score().
-  double coverage =
-      0;  ///< Of the question's words, by the sentence with its heading, term and paragraph so far.
+  double coverage = 0;  ///< Of the question's words, by headings, term, paragraph so far, sentence.
+  double bonus = 0;     ///< Of a sentence that has what the question asks for.
   double score = 0;
 };
 
@@ -69,23 +71,20 @@ class EvidenceBoard {
   /// the question's words that they have. A name of the question that none of them has makes it 0.
   /// Call after score().
   [[nodiscard]] double strength() const;
-  /// Indexes of the `count` best sentences (texts that were picked already left out), in the order
-  /// of sources and text.
+  /// Indexes of at most `count` sentences that answer: the best one and those whose score comes
+  /// near it. One that begins with "This" or "It" comes with the one before it, or not at all.
+  /// @return in the order to be told: paragraphs by their best sentence, sentences as in the text.
   [[nodiscard]] std::vector<std::size_t> best(std::size_t count,
                                               std::span<const contract::Hit> sources) const;
 
  private:
-  struct Features {
-    std::size_t words = 0;
-    double novelty = 0;
-    bool has_quantity = false;
-    bool has_property = false;
-    bool row = false;
-  };
+  [[nodiscard]] bool near_best(std::size_t index, std::size_t best) const;
+  /// The sentence before `index` in its paragraph, if that one refers to it.
+  [[nodiscard]] std::optional<std::size_t> find_antecedent(
+      std::size_t index, std::span<const contract::Hit> sources) const;
 
   QuestionProfile profile_;
   std::vector<Evidence> evidence_;
-  std::vector<Features> features_;  // Of each of evidence_.
   WordWeights weights_;
   StemSet all_stems_;
 };

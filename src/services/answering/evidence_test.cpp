@@ -33,6 +33,13 @@ TEST(QuestionProfile, SeesQuestionsForQuantities) {
   EXPECT_FALSE(QuestionProfile::of("How does it work, with many words?").wants_quantity);
 }
 
+TEST(QuestionProfile, SeesQuestionsForProcedures) {
+  EXPECT_TRUE(QuestionProfile::of("How do I add documents?").wants_procedure);
+  EXPECT_TRUE(QuestionProfile::of("how to restore").wants_procedure);
+  EXPECT_FALSE(QuestionProfile::of("How many fit?").wants_procedure);
+  EXPECT_FALSE(QuestionProfile::of("What do I add?").wants_procedure);
+}
+
 TEST(QuestionProfile, StartOfASentenceIsNoName) {
   EXPECT_THAT(QuestionProfile::of("Column limits? Rows too").names, IsEmpty());
   EXPECT_THAT(QuestionProfile::of("COPY delimiter").names, IsEmpty());
@@ -57,30 +64,113 @@ TEST(WordWeights, RarerIsHeavier) {
 
 TEST(EvidenceBoard, CoversByHeadingTermAndParagraph) {
   const std::vector<contract::Hit> sources{
-      hit("timeout\nTime between checkpoints. The default is five minutes.", "Checkpoints")};
-  const EvidenceBoard board("default checkpoint timeout", sources);
-  ASSERT_EQ(board.evidence().size(), 3U);
-  // The last sentence says only "default", its heading and term the rest.
-  EXPECT_DOUBLE_EQ(board.evidence()[2].coverage, 1);
+      hit("Write-ahead log\n\ntimeout\nTime between checkpoints. The default is five minutes.",
+          "Server > Checkpoints")};
+  const EvidenceBoard board("default checkpoint timeout of the log", sources);
+  ASSERT_EQ(board.evidence().size(), 2U);
+  // The last sentence says only "default", its headings and term the rest.
+  EXPECT_DOUBLE_EQ(board.evidence()[1].coverage, 1);
   EXPECT_LT(board.evidence()[0].coverage, 1);
-  EXPECT_EQ(board.evidence()[2].context, "Checkpoints: The default is five minutes.");
+  EXPECT_EQ(board.evidence()[1].context,
+            "Server. Checkpoints. Write-ahead log. timeout: The default is five minutes.");
 }
 
-TEST(EvidenceBoard, PrefersWhatIsAskedForWhenAllElseIsEqual) {
+TEST(EvidenceBoard, SaysNoHeadingTwice) {
+  const std::vector<contract::Hit> sources{hit("Settings\n\nThere are many.")};
+  const EvidenceBoard board("many?", sources);
+  EXPECT_EQ(board.evidence().front().context, "Manual. Settings: There are many.");
+}
+
+/// A board on one passage whose sentences all have the same cosine.
+EvidenceBoard scored(std::string_view question, const std::vector<contract::Hit>& sources) {
+  EvidenceBoard board(question, sources);
+  for (Evidence& one : board.evidence()) one.cosine = 0.5;
+  board.score();
+  return board;
+}
+
+TEST(EvidenceBoard, PrefersQuantitiesWhereTheyAreAskedFor) {
   const std::vector<contract::Hit> sources{
       hit("Connections are limited by a setting here. At most 100 connections are open here.")};
-  EvidenceBoard board("How many connections?", sources);
-  board.score();
-  EXPECT_THAT(board.best(1, sources), ElementsAre(1));
+  EXPECT_THAT(scored("How many connections?", sources).best(1, sources), ElementsAre(1));
+}
+
+TEST(EvidenceBoard, PrefersSentencesThatStateTheProperty) {
+  for (const char* said : {"The default value is off.", "By default nothing is on here."}) {
+    const std::vector<contract::Hit> sources{
+        hit("Things are set here without any default setting. " + std::string(said))};
+    EXPECT_THAT(scored("default?", sources).best(1, sources), ElementsAre(1)) << said;
+  }
+}
+
+TEST(EvidenceBoard, PrefersCommandsForProcedures) {
+  const std::vector<contract::Hit> sources{
+      hit("Documents are added by somebody. Documents are added like this:\n\nopaline ingest")};
+  EXPECT_THAT(scored("How do I add documents?", sources).best(1, sources), ElementsAre(1));
+  EXPECT_THAT(scored("Who may add documents?", sources).best(1, sources), ElementsAre(0));
+}
+
+TEST(EvidenceBoard, DoesNotPreferSignposts) {
+  const std::vector<contract::Hit> sources{
+      hit("See the page about ports. Ports are gates of a machine.")};
+  EXPECT_THAT(scored("What are ports?", sources).best(2, sources), ElementsAre(0, 1));
+  EXPECT_THAT(scored("What are ports?", sources).best(1, sources), ElementsAre(1));
 }
 
 TEST(EvidenceBoard, PicksEachTextOnceInOrder) {
   const std::vector<contract::Hit> sources{hit("Alpha beta gamma delta. One two three four."),
                                            hit("Alpha beta gamma delta.")};
-  EvidenceBoard board("beta?", sources);
-  for (Evidence& one : board.evidence()) one.cosine = 0.5;
-  board.score();
+  EvidenceBoard board = scored("beta?", sources);
+  board.evidence()[1].score = board.evidence()[0].score - 0.1;
   EXPECT_THAT(board.best(3, sources), ElementsAre(0, 1));
+}
+
+TEST(EvidenceBoard, LeavesOutWhatIsFarFromTheBest) {
+  const std::vector<contract::Hit> sources{hit("One is here. Two is here. Three is here.")};
+  EvidenceBoard board = scored("what?", sources);
+  board.evidence()[0].score = 0.2;
+  board.evidence()[1].score = 0.9;
+  board.evidence()[2].score = 0.7;
+  EXPECT_THAT(board.best(3, sources), ElementsAre(1, 2));
+}
+
+TEST(EvidenceBoard, LeavesRowsOutSooner) {
+  const std::vector<contract::Hit> sources{hit("a | b\nlarge | 1\nsmall | 2")};
+  EvidenceBoard board = scored("large?", sources);
+  board.evidence()[0].score = 0.9;
+  board.evidence()[1].score = 0.7;
+  EXPECT_THAT(board.best(3, sources), ElementsAre(0));
+  board.evidence()[1].score = 0.8;
+  EXPECT_THAT(board.best(3, sources), ElementsAre(0, 1));
+}
+
+TEST(EvidenceBoard, TellsTheBestParagraphFirst) {
+  const std::vector<contract::Hit> sources{hit("One is here."), hit("Two is here. Three is here.")};
+  EvidenceBoard board = scored("what?", sources);
+  board.evidence()[0].score = 0.8;
+  board.evidence()[1].score = 0.7;
+  board.evidence()[2].score = 0.9;
+  EXPECT_THAT(board.best(3, sources), ElementsAre(1, 2, 0));
+  const std::vector<contract::Hit> one{hit("One is here.\n\nTwo is here. Three is here.")};
+  board = scored("what?", one);
+  board.evidence()[2].score += 0.1;
+  EXPECT_THAT(board.best(3, one), ElementsAre(1, 2, 0));
+}
+
+TEST(EvidenceBoard, BringsWhatASentenceRefersTo) {
+  const std::vector<contract::Hit> sources{
+      hit("A copy is made. It is kept. Others are not.\n\nThis is another matter.")};
+  EvidenceBoard board = scored("what?", sources);
+  for (Evidence& one : board.evidence()) one.score = 0;
+  board.evidence()[1].score = 1;
+  EXPECT_THAT(board.best(3, sources), ElementsAre(0, 1));
+  // There is room for one more, but not for two.
+  board.evidence()[2].score = 1.1;
+  EXPECT_THAT(board.best(2, sources), ElementsAre(2));
+  EXPECT_THAT(board.best(3, sources), ElementsAre(0, 1, 2));
+  // The sentence before is in another paragraph.
+  board.evidence()[3].score = 2;
+  EXPECT_THAT(board.best(3, sources), ElementsAre(3));
 }
 
 TEST(EvidenceBoard, IsStrongWhenSentencesAreCloseAndWordsKnown) {

@@ -18,30 +18,48 @@ class AnswerWriter {
  public:
   explicit AnswerWriter(contract::ChatReply& reply) : reply_(reply) {}
 
-  /// @param label is said before the sentence; may be empty.
-  void quote(std::size_t source, Range label, Range sentence) {
+  void quote(std::size_t source, const Sentence& sentence) {
     const contract::Hit& hit = reply_.sources[source];
     const int number = static_cast<int>(source) + 1;
-    std::string piece = reply_.text.empty() ? "" : "\n";
+    const Range term = first_mention(source, sentence.term) ? sentence.term : Range{};
+    std::string piece = separator(source, sentence);
     const std::size_t begin = reply_.text.size() + piece.size();
-    if (!label.empty()) {
-      piece += label.of(hit.text);
+    if (!term.empty()) {
+      piece += term.of(hit.text);
       piece += piece.ends_with(':') ? " " : ": ";
     }
-    const std::size_t after_label = reply_.text.size() + piece.size();
-    piece += std::string(sentence.of(hit.text)) + " [" + std::to_string(number) + "]";
+    const std::size_t after_term = reply_.text.size() + piece.size();
+    const std::string_view quoted = sentence.range.of(hit.text);
+    piece += quoted;
+    // A mark at the end of a command would be copied with it.
+    piece += quoted.contains('\n') ? '\n' : ' ';
+    piece += '[' + std::to_string(number) + ']';
     reply_.text += piece;
     const bool adjacent =
-        !label.empty() && only_space(hit.text.substr(label.end, sentence.begin - label.end));
-    add(cite(number, hit, adjacent ? Range{label.begin, sentence.end} : sentence),
-        {.begin = adjacent || label.empty() ? begin : after_label, .end = reply_.text.size()});
-    if (!label.empty() && !adjacent)
-      add(cite(number, hit, label), {.begin = begin, .end = after_label});
+        !term.empty() && only_space(hit.text.substr(term.end, sentence.range.begin - term.end));
+    add(cite(number, hit, adjacent ? Range{term.begin, sentence.range.end} : sentence.range),
+        {.begin = adjacent || term.empty() ? begin : after_term, .end = reply_.text.size()});
+    if (!term.empty() && !adjacent)
+      add(cite(number, hit, term), {.begin = begin, .end = after_term});
     pieces_.push_back(std::move(piece));
+    said_.emplace_back(source, sentence);
   }
   std::vector<std::string> take() && { return std::move(pieces_); }
 
  private:
+  /// Sentences of one paragraph go on in their line.
+  [[nodiscard]] std::string separator(std::size_t source, const Sentence& sentence) const {
+    if (said_.empty()) return "";
+    const auto& [last_source, last] = said_.back();
+    const bool goes_on = last_source == source && sentence.kind == Sentence::Kind::prose &&
+                         last.kind == Sentence::Kind::prose &&
+                         last.paragraph.begin == sentence.paragraph.begin;
+    return goes_on ? " " : "\n";
+  }
+  [[nodiscard]] bool first_mention(std::size_t source, Range term) const {
+    return std::ranges::none_of(
+        said_, [&](const auto& said) { return said.first == source && said.second.term == term; });
+  }
   void add(contract::Citation citation, contract::Span answer_span) {
     citation.answer_span = answer_span;
     reply_.citations.push_back(std::move(citation));
@@ -49,6 +67,7 @@ class AnswerWriter {
 
   contract::ChatReply& reply_;
   std::vector<std::string> pieces_;
+  std::vector<std::pair<std::size_t, Sentence>> said_;  // Source and sentence.
 };
 
 }  // namespace
@@ -56,14 +75,8 @@ class AnswerWriter {
 std::vector<std::string> extract_answer(const EvidenceBoard& board, std::size_t count,
                                         contract::ChatReply& reply) {
   AnswerWriter writer(reply);
-  std::vector<std::pair<std::size_t, Range>> said;
   for (const std::size_t i : board.best(count, reply.sources)) {
-    const Evidence& one = board.evidence()[i];
-    const std::pair label{one.source, one.sentence.label};
-    const bool known = std::ranges::find(said, label) != said.end();
-    writer.quote(one.source, known ? Range{} : one.sentence.label, one.sentence.range);
-    said.push_back(label);
-    said.emplace_back(one.source, one.sentence.range);
+    writer.quote(board.evidence()[i].source, board.evidence()[i].sentence);
   }
   return std::move(writer).take();
 }

@@ -9,9 +9,8 @@
 
 namespace opaline::services {
 
-/// Writes the `count` best sentences of `board` into `reply`, whose sources it was made of: text
-/// and citations. A sentence that stands under a term or heading of its passage is preceded by it,
-/// once.
+/// Writes at most `count` sentences of `board`, the best, into `reply`, whose sources it was made
+/// of: text and citations. A sentence that defines a term is preceded by it, once.
 /// @return the pieces of reply.text in order, as they may be streamed.
 std::vector<std::string> extract_answer(const EvidenceBoard& board, std::size_t count,
                                         contract::ChatReply& reply);

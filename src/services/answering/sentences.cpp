@@ -1,142 +1,138 @@
 #include "services/answering/sentences.hpp"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 
 #include "base/words.hpp"
+#include "services/answering/sentence_end.hpp"
 
 namespace opaline::services {
 namespace {
 
-constexpr std::size_t kLabelWords = 12;
-// A shorter line was not wrapped: it ends where its writer ended it.
-constexpr std::size_t kWrappedLineBytes = 50;
+// What is longer than this is no short block: nobody reads it as a part of an answer.
+constexpr std::size_t kBlockBytes = 480;
+// "Note." and "Or:" are no sentences by themselves.
+constexpr std::size_t kSentenceWords = 3;
+constexpr std::size_t kAnnouncementWords = 4;
 
-constexpr std::array<std::string_view, 16> kAbbreviations = {
-    "e.g", "i.e", "etc", "vs",  "cf",  "mr", "mrs",    "dr",
-    "st",  "no",  "fig", "sec", "vol", "al", "approx", "resp"};
-
-bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
-bool is_alnum(char c) { return is_lower(c) || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
-
-Range trimmed(std::string_view text, Range range) {
-  while (range.begin < range.end && is_space(text[range.begin])) ++range.begin;
-  while (range.end > range.begin && is_space(text[range.end - 1])) --range.end;
-  return range;
+/// The text without a bracket at its start or end whose other half is in another sentence.
+Range balanced(std::string_view text, Range range) {
+  range = trimmed(text, range);
+  const auto one = range.of(text);
+  const auto open = std::ranges::count(one, '(');
+  const auto close = std::ranges::count(one, ')');
+  if (open == close + 1 && one.starts_with('(')) ++range.begin;
+  if (close == open + 1 && one.ends_with(')')) --range.end;
+  return trimmed(text, range);
 }
 
-bool abbreviated(std::string_view before) {
-  const std::size_t start = before.find_last_of(" \n\t(");
-  std::string_view word = start == std::string_view::npos ? before : before.substr(start + 1);
-  if (word.size() == 1 && is_alnum(word.front()) && !(word.front() >= '0' && word.front() <= '9'))
-    return true;
-  std::string lower(word);
-  std::ranges::transform(lower, lower.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  });
-  return std::ranges::find(kAbbreviations, std::string_view(lower)) != kAbbreviations.end();
-}
+class SentenceReader {
+ public:
+  SentenceReader(std::string_view text, std::string_view title_path)
+      : text_(text), title_path_(title_path) {}
 
-/// After the terminator at `at`: the end of the closing quotes and brackets that belong to it.
-std::size_t after_closers(std::string_view text, std::size_t at) {
-  std::size_t end = at + 1;
-  for (;;) {
-    const std::string_view rest = text.substr(end);
-    if (rest.starts_with("\u201d") || rest.starts_with("\u2019"))
-      end += 3;
-    else if (rest.starts_with('"') || rest.starts_with('\'') || rest.starts_with(')'))
-      end += 1;
-    else
-      return end;
-  }
-}
-
-/// Where the sentence ends whose terminator may stand at `at`.
-std::optional<std::size_t> end_at(std::string_view text, std::size_t at) {
-  if (text[at] != '.' && text[at] != '!' && text[at] != '?') return std::nullopt;
-  const std::size_t end = after_closers(text, at);
-  if (end < text.size() && !is_space(text[end])) return std::nullopt;
-  std::size_t next = end;
-  while (next < text.size() && is_space(text[next])) ++next;
-  if (next < text.size() && is_lower(text[next])) return std::nullopt;
-  if (text[at] == '.' && next < text.size() && abbreviated(text.substr(0, at))) return std::nullopt;
-  return end;
-}
-
-bool is_row(std::string_view line) { return line.contains(" | "); }
-bool is_item(std::string_view line) {
-  return line.starts_with("- ") || line.starts_with("* ") || line.starts_with("\u2022");
-}
-
-bool is_label(std::string_view block) {
-  if (is_row(block) || is_item(block) || block.contains('\n')) return false;
-  if (block.ends_with('.') || block.ends_with('!') || block.ends_with('?') || block.ends_with(';'))
-    return false;
-  const std::size_t count = base::words(block).size();
-  return count > 0 && count <= kLabelWords;
-}
-
-/// Whether the line that ends at the break goes on in the next one.
-bool wraps(std::string_view line, std::string_view next) {
-  if (line.size() < kWrappedLineBytes || is_row(line) || is_row(next) || is_item(next))
-    return false;
-  return !next.empty() && !is_space(next.front()) && !line.ends_with(':');
-}
-
-std::string_view line_at(std::string_view text, std::size_t begin) {
-  return text.substr(begin, std::min(text.find('\n', begin), text.size()) - begin);
-}
-
-/// Lines that belong together: one, or several of wrapped prose.
-std::vector<Range> blocks(std::string_view text) {
-  std::vector<Range> found;
-  std::size_t begin = 0;
-  while (begin < text.size()) {
-    std::string_view line = line_at(text, begin);
-    std::size_t end = begin + line.size();
-    while (end + 1 < text.size() && wraps(line, line_at(text, end + 1))) {
-      line = line_at(text, end + 1);
-      end += 1 + line.size();
+  std::vector<Sentence> read() {
+    const std::vector<Block> all = blocks(text_, title_path_);
+    for (const Block& block : all) take(block);
+    if (found_.empty()) {
+      announcement_.reset();
+      // Nothing but long code: better a line of it than nothing.
+      for (const Block& block : all) {
+        if (block.kind == Block::Kind::code) add_lines(block, Sentence::Kind::block);
+      }
     }
-    const Range block = trimmed(text, {begin, end});
-    if (!block.empty()) found.push_back(block);
-    begin = end + 1;
+    return std::move(found_);
   }
-  return found;
-}
+
+ private:
+  void take(const Block& block) {
+    const Range whole = block.range();
+    switch (block.kind) {
+      case Block::Kind::header: return;
+      case Block::Kind::heading: heading_ = whole; break;
+      case Block::Kind::term: term_ = block.lines.back(); return;
+      case Block::Kind::prose: add_sentences(whole); break;
+      case Block::Kind::items:
+        if (!join_announcement(whole)) add_lines(block, Sentence::Kind::item);
+        break;
+      case Block::Kind::rows:
+        if (!join_announcement(whole)) add_lines(block, Sentence::Kind::row);
+        break;
+      case Block::Kind::code:
+        if (!join_announcement(whole) && whole.size() <= kBlockBytes)
+          add(whole, whole.begin, Sentence::Kind::block);
+        break;
+    }
+    announcement_.reset();
+    if (block.kind == Block::Kind::prose && whole.of(text_).ends_with(':'))
+      announcement_ = whole.begin;
+    // Nothing shows where a definition ends: it is one block, or all of a passage about the term.
+    if (!title_path_.contains(term_.of(text_))) term_ = {};
+  }
+
+  void add(Range range, std::size_t paragraph, Sentence::Kind kind) {
+    range = trimmed(text_, range);
+    if (base::words(range.of(text_)).empty()) return;
+    found_.push_back({.range = range,
+                      .term = term_,
+                      .heading = heading_,
+                      .paragraph = {paragraph, range.end},
+                      .kind = kind});
+  }
+
+  void add_lines(const Block& block, Sentence::Kind kind) {
+    for (const Range line : block.lines) {
+      const std::size_t marker = block.kind == Block::Kind::items ? list_marker(line.of(text_)) : 0;
+      add({line.begin + marker, line.end}, announcement_.value_or(line.begin), kind);
+    }
+  }
+
+  void add_sentences(Range block) {
+    const std::string_view text = block.of(text_);
+    std::size_t begin = 0;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+      const auto end = at + 1 == text.size() ? text.size() : find_sentence_end(text, at);
+      if (!end || *end < begin) continue;
+      const bool runs_in = begin == 0 && *end < text.size() &&
+                           base::words(text.substr(0, *end)).size() < kSentenceWords;
+      if (runs_in) continue;
+      add(balanced(text_, {block.begin + begin, block.begin + *end}), block.begin,
+          Sentence::Kind::prose);
+      begin = *end;
+    }
+  }
+
+  /// Joins `block` to the sentence that announces it. @return false when none does, or both
+  /// together are long.
+  bool join_announcement(Range block) {
+    if (!announcement_ || found_.empty() || found_.back().paragraph.begin != *announcement_)
+      return false;
+    std::size_t first = found_.size() - 1;
+    // "Or:" goes on from its whole paragraph.
+    if (base::words(found_.back().range.of(text_)).size() < kAnnouncementWords) {
+      while (first > 0 && found_[first - 1].paragraph.begin == *announcement_) --first;
+    }
+    Sentence& joined = found_[first];
+    if (block.end - joined.range.begin > kBlockBytes) return false;
+    joined.range.end = block.end;
+    joined.paragraph.end = block.end;
+    joined.kind = Sentence::Kind::block;
+    found_.resize(first + 1);
+    return true;
+  }
+
+  std::string_view text_;
+  std::string_view title_path_;
+  Range heading_;
+  Range term_;
+  std::optional<std::size_t> announcement_;  // Where the paragraph begins that ended with ':'.
+  std::vector<Sentence> found_;
+};
 
 }  // namespace
 
-std::vector<Sentence> sentences(std::string_view passage) {
-  std::vector<Sentence> found;
-  Range label;
-  for (const Range block : blocks(passage)) {
-    const std::string_view text = block.of(passage);
-    const std::size_t before = found.size();
-    std::size_t begin = 0;
-    for (std::size_t at = 0; at < text.size(); ++at) {
-      const auto end = at + 1 == text.size() ? text.size() : end_at(text, at);
-      if (!end || *end < begin) continue;
-      const Range range = trimmed(passage, {block.begin + begin, block.begin + *end});
-      if (!range.empty())
-        found.push_back({.range = range, .label = label, .paragraph = {block.begin, range.end}});
-      begin = *end;
-    }
-    if (found.size() == before + 1 && is_label(text)) label = block;
-  }
-  return found;
-}
-
-std::size_t sentence_end(std::string_view text) {
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    if (text[at] == '\n' && at > 0) return at;
-    const auto end = end_at(text, at);
-    if (end && *end < text.size() && text.find_first_not_of(" \t", *end) != std::string_view::npos)
-      return *end;
-  }
-  return 0;
+std::vector<Sentence> sentences(std::string_view passage, std::string_view title_path) {
+  return SentenceReader(passage, title_path).read();
 }
 
 }  // namespace opaline::services

@@ -31,7 +31,7 @@ Claim claim_of(std::string_view sentence) {
 WordWeights weights_of(std::span<const contract::Hit> sources) {
   std::vector<StemSet> all;
   for (const contract::Hit& hit : sources) {
-    for (const Sentence& sentence : sentences(hit.text))
+    for (const Sentence& sentence : sentences(hit.text, hit.title_path))
       all.push_back(stems(sentence.range.of(hit.text)));
   }
   return WordWeights(all);
@@ -41,21 +41,39 @@ WordWeights weights_of(std::span<const contract::Hit> sources) {
 
 SupportCheck::SupportCheck(std::span<const contract::Hit> sources) : weights_(weights_of(sources)) {
   for (std::size_t source = 0; source < sources.size(); ++source) {
-    const std::string_view text = sources[source].text;
-    headings_.push_back(stems(sources[source].title + " " + sources[source].title_path));
-    const std::vector<Sentence> all = sentences(text);
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      StemSet words = stems(all[i].range.of(text));
-      const StemSet label = stems(all[i].label.of(text));
-      words.insert(label.begin(), label.end());
-      if (i + 1 < all.size()) {
-        StemSet both = stems(all[i + 1].range.of(text));
-        both.insert(words.begin(), words.end());
-        windows_.push_back({source, {all[i].range.begin, all[i + 1].range.end}, std::move(both)});
+    const contract::Hit& hit = sources[source];
+    headings_.push_back(stems(hit.title + " " + hit.title_path));
+    std::optional<Window> last;
+    std::size_t covered = 0;
+    for (const Sentence& sentence : sentences(hit.text, hit.title_path)) {
+      Window window{source, sentence.range, stems(sentence.range.of(hit.text))};
+      const StemSet term = stems(sentence.term.of(hit.text));
+      window.words.insert(term.begin(), term.end());
+      const Range between{covered, sentence.range.begin};
+      if (add_lines(hit.text, source, between)) last.reset();
+      if (last) {
+        Window both{source, {last->range.begin, window.range.end}, window.words};
+        both.words.insert(last->words.begin(), last->words.end());
+        windows_.push_back(std::move(both));
       }
-      windows_.push_back({source, all[i].range, std::move(words)});
+      covered = sentence.range.end;
+      last = window;
+      windows_.push_back(std::move(window));
     }
+    add_lines(hit.text, source, {covered, hit.text.size()});
   }
+}
+
+bool SupportCheck::add_lines(std::string_view text, std::size_t source, Range range) {
+  const std::size_t before = windows_.size();
+  for (std::size_t begin = range.begin; begin < range.end;) {
+    const std::size_t end = std::min(text.find('\n', begin), range.end);
+    const Range line{begin, end};
+    StemSet words = stems(line.of(text));
+    if (!words.empty()) windows_.push_back({source, line, std::move(words)});
+    begin = end + 1;
+  }
+  return windows_.size() > before;
 }
 
 std::optional<Support> SupportCheck::find(std::string_view sentence,

@@ -37,6 +37,10 @@ class SupportCheck {
     StemSet words;
   };
 
+  /// Makes windows of the lines in `range`, which no sentence has: headings, long code. @return
+  /// whether there are any.
+  bool add_lines(std::string_view text, std::size_t source, Range range);
+
   std::vector<Window> windows_;
   std::vector<StemSet>
       headings_;  // Of each source: what its sentences are about without saying it.

@@ -50,6 +50,19 @@ TEST(SupportCheck, LooksAtOneSourceOnRequest) {
   EXPECT_TRUE(SupportCheck(hits).find("The default port is 1812.", 0)->sufficient);
 }
 
+TEST(SupportCheck, LooksAtHeadingsAndLongCodeToo) {
+  std::vector<contract::Hit> hits(1);
+  hits[0].text = "Deleting everything\n\nIt is done like this.\n\n";
+  for (int i = 0; i < 60; ++i) hits[0].text += "call(" + std::to_string(i) + ");\n";
+  const auto code = SupportCheck(hits).find("call(17)");
+  ASSERT_TRUE(code);
+  EXPECT_TRUE(code->sufficient);
+  EXPECT_EQ(code->range.of(hits[0].text), "call(17);");
+  const auto heading = SupportCheck(hits).find("Everything is deleted.");
+  ASSERT_TRUE(heading);
+  EXPECT_EQ(heading->range.of(hits[0].text), "Deleting everything");
+}
+
 TEST(SupportCheck, SaysNothingAboutNothing) {
   const auto hits = sources();
   EXPECT_FALSE(SupportCheck(hits).find("It is."));

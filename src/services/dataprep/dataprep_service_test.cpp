@@ -65,7 +65,7 @@ TEST_F(Dataprep, MakesAFileSearchable) {
   EXPECT_EQ(chunk.text, text->text.substr(chunk.range.begin, chunk.range.end - chunk.range.begin));
   EXPECT_EQ(chunk.vector,
             ScriptedEmbedding::vector_of(contract::titled_text(chunk.title_path, chunk.text)));
-  EXPECT_EQ(Workplace::blobs(folder_.path()), 0U) << "the bytes are not needed any more";
+  wait_until([&] { return Workplace::blobs(folder_.path()) == 0; });  // Not needed any more.
 }
 
 TEST_F(Dataprep, SeveralFilesOfOneRequestAllArrive) {
@@ -278,7 +278,8 @@ TEST_F(Dataprep, UnfinishedJobsGoOnAfterARestart) {
   restart();
   for (const contract::Job& job : place_->wait(*jobs)) EXPECT_EQ(job.state, JobState::ready);
   EXPECT_EQ(place_->documents().size(), 12U);
-  EXPECT_EQ(Workplace::blobs(folder_.path()), 0U);
+  // An uploaded file is cleared away after its job is said to be ready.
+  wait_until([&] { return Workplace::blobs(folder_.path()) == 0; });
 }
 
 TEST_F(Dataprep, WaitingHasADeadlineAndCanBeCancelled) {
@@ -329,7 +330,7 @@ TEST_F(Dataprep, DeletingStopsWhatIsOnItsWay) {
   EXPECT_EQ(place_->wait(*jobs)[0].state, JobState::cancelled);
   EXPECT_EQ(place_->wait(*later)[0].state, JobState::cancelled);
   EXPECT_TRUE(place_->documents().empty());
-  EXPECT_EQ(Workplace::blobs(folder_.path()), 0U);
+  wait_until([&] { return Workplace::blobs(folder_.path()) == 0; });
   const auto retry = place_->ask<contract::JobReply>(
       contract::JobRequest{jobs->at(0).id, contract::JobRequest::Action::retry});
   EXPECT_EQ(retry.error().code, ErrorCode::failed_precondition);
@@ -343,7 +344,7 @@ TEST_F(Dataprep, DeletingForgetsTheBytesOfFailedJobs) {
                     contract::DeleteDocumentsRequest{.id_or_source = "a.md"})
                 ->deleted,
             0U);
-  EXPECT_EQ(Workplace::blobs(folder_.path()), 0U);
+  wait_until([&] { return Workplace::blobs(folder_.path()) == 0; });
 }
 
 TEST_F(Dataprep, DeletingAllEmptiesOneCollection) {
