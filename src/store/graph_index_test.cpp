@@ -2,9 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
+#include <time.h>
 
 #include <cstdio>
+#include <cstdlib>
 
 #include "store/clustered_vectors.hpp"
 
@@ -246,10 +247,9 @@ TEST(GraphIndexBenchmark, DISABLED_ExactAndGraph) {
   const char* setting = std::getenv("OPALINE_VECTORS");
   const auto rows = setting ? std::stoul(setting) : 300'000UL;
   const auto cpu_ms = [] {
-    rusage usage{};
-    ::getrusage(RUSAGE_THREAD, &usage);
-    return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e3 +
-           static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e3;
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_nsec) / 1e6;
   };
   ClusteredVectors vectors(384, rows / 20, kSeed);
   VectorIndex exact(384);
@@ -266,11 +266,9 @@ TEST(GraphIndexBenchmark, DISABLED_ExactAndGraph) {
   std::printf("%zu vectors: graph built in %.0f s, %.0f MB beside %.0f MB\n", rows,
               (cpu_ms() - begun) / 1e3, static_cast<double>(graph.memory_bytes()) / 1e6,
               static_cast<double>(exact.memory_bytes()) / 1e6);
-  for (const std::int64_t share : {100, 50, 30, 20, 10}) {
-    IdSet admitted;
-    for (std::int64_t id = 0; id < static_cast<std::int64_t>(rows); id += 10) {
-      if (id / 10 * 37 % 100 < share) admitted.push_back({id, id + 10});
-    }
+  std::fflush(stdout);
+  const auto measure = [&](const IdSet& admitted, const char* what, GraphIndex::Effort effort) {
+    const bool all = admitted.front().size() == static_cast<std::int64_t>(rows);
     std::vector<double> scan;
     std::vector<double> walk;
     double sum = 0;
@@ -280,15 +278,26 @@ TEST(GraphIndexBenchmark, DISABLED_ExactAndGraph) {
       const auto wanted = exact.search(query, 50, admitted);
       scan.push_back(cpu_ms() - begun);
       begun = cpu_ms();
-      const auto found =
-          graph.search(query, 50, share == 100 ? nullptr : &admitted, {.visits_max = SIZE_MAX});
+      const auto found = graph.search(query, 50, all ? nullptr : &admitted, effort);
       walk.push_back(cpu_ms() - begun);
       sum += recall(wanted, *found);
     }
     std::ranges::nth_element(scan, scan.begin() + kQueries / 2);
     std::ranges::nth_element(walk, walk.begin() + kQueries / 2);
-    std::printf("%3ld %% admitted: exact %.2f ms, graph %.2f ms, recall@10 %.4f\n", share,
-                scan[kQueries / 2], walk[kQueries / 2], sum / kQueries);
+    std::printf("%s, breadth %zu: exact %.2f ms, graph %.2f ms, recall@10 %.4f\n", what,
+                effort.breadth, scan[kQueries / 2], walk[kQueries / 2], sum / kQueries);
+    std::fflush(stdout);
+  };
+  const auto end = static_cast<std::int64_t>(rows);
+  for (const std::size_t breadth : {64, 128, 256, 512, 1024})
+    measure({{0, end}}, "all admitted", {.breadth = breadth, .visits_max = SIZE_MAX});
+  for (const std::int64_t share : {50, 30, 10}) {
+    IdSet admitted;
+    for (std::int64_t id = 0; id < end; id += 10) {
+      if (id / 10 * 37 % 100 < share) admitted.push_back({id, id + 10});
+    }
+    const auto what = std::to_string(share) + " % admitted";
+    measure(admitted, what.c_str(), {.visits_max = SIZE_MAX});
   }
 }
 
