@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numeric>
-#include <utility>
 
 #include "base/words.hpp"
 
@@ -18,10 +16,8 @@ constexpr double kPlaceWeight = 0.05;    // Of each source before it.
 constexpr double kAskedBonus = 0.2;      // A number for a quantity, "the default is" for a default.
 constexpr double kProcedureBonus = 0.1;  // A command or list for "how do I".
 constexpr double kPointerPenalty = 0.2;  // "See section 3" is no answer.
-// A sentence whose score is further from the best one's is left out; a row or an item, which each
-// speak of something else, sooner.
-constexpr double kNearBest = 0.3;
-constexpr double kNearBestLine = 0.15;
+constexpr double kFragmentPenalty = 0.2;  // Fewer words than a sentence has.
+constexpr std::size_t kSentenceWords = 4;
 
 constexpr auto kMeasures = std::to_array<std::string_view>(
     {"many", "much", "long", "large", "big", "often", "far", "fast", "old", "strongly"});
@@ -30,11 +26,6 @@ constexpr auto kQuantities = std::to_array<std::string_view>(
      "percentage", "code", "timeout", "interval", "threshold", "fewer"});
 constexpr auto kProperties = std::to_array<std::string_view>({"default", "maximum", "minimum"});
 constexpr auto kStating = std::to_array<std::string_view>({"is", "are", "of", "to"});
-constexpr auto kReferring =
-    std::to_array<std::string_view>({"this", "that", "these", "those", "it", "its", "they", "their",
-                                     "such", "otherwise", "instead"});
-constexpr auto kReferringCases = std::to_array<std::string_view>(
-    {"in this case", "in that case", "in such case", "in this way", "in this mode"});
 constexpr auto kPointing = std::to_array<std::string_view>(
     {"see ", "refer to ", "for more", "for details", "for information"});
 constexpr auto kAuxiliaries = std::to_array<std::string_view>(
@@ -83,16 +74,6 @@ bool points_elsewhere(std::string_view sentence) {
   return sentence.ends_with(':') || std::ranges::any_of(kPointing, [&](std::string_view words) {
            return start.starts_with(words);
          });
-}
-
-/// Whether the sentence begins with a word for something said before it.
-bool refers_back(std::string_view sentence) {
-  const std::string start = lower(sentence.substr(0, 20));
-  const auto words = base::words(start);
-  return !words.empty() && (one_of(words.front().text, kReferring) ||
-                            std::ranges::any_of(kReferringCases, [&](std::string_view phrase) {
-                              return start.starts_with(phrase);
-                            }));
 }
 
 /// The headings that a sentence stands under, from the title down to its term.
@@ -221,6 +202,7 @@ EvidenceBoard::EvidenceBoard(std::string_view question, std::span<const contract
       if (profile_.wants_procedure && sentence.kind == Sentence::Kind::block)
         one.bonus += kProcedureBonus;
       if (points_elsewhere(text)) one.bonus -= kPointerPenalty;
+      if (!is_line(sentence) && words.size() < kSentenceWords) one.bonus -= kFragmentPenalty;
       evidence_.push_back(std::move(one));
     }
   }
@@ -242,59 +224,6 @@ double EvidenceBoard::strength() const {
   if (evidence_.empty() || !std::ranges::all_of(profile_.names, known)) return 0;
   const double cosine = std::ranges::max(evidence_, {}, &Evidence::cosine).cosine;
   return (2 * std::clamp(cosine, 0.0, 1.0) + weights_.coverage(profile_.stems, all_stems_)) / 3;
-}
-
-std::optional<std::size_t> EvidenceBoard::find_antecedent(
-    std::size_t index, std::span<const contract::Hit> sources) const {
-  const Evidence& one = evidence_[index];
-  if (index == 0 || !refers_back(one.sentence.range.of(sources[one.source].text))) return {};
-  const Evidence& before = evidence_[index - 1];
-  const bool same_paragraph = before.source == one.source &&
-                              before.sentence.paragraph.begin == one.sentence.paragraph.begin;
-  return same_paragraph ? std::optional(index - 1) : std::nullopt;
-}
-
-bool EvidenceBoard::near_best(std::size_t index, std::size_t best) const {
-  const Sentence::Kind kind = evidence_[index].sentence.kind;
-  const bool line = kind == Sentence::Kind::row || kind == Sentence::Kind::item;
-  return evidence_[best].score - evidence_[index].score <= (line ? kNearBestLine : kNearBest);
-}
-
-std::vector<std::size_t> EvidenceBoard::best(std::size_t count,
-                                             std::span<const contract::Hit> sources) const {
-  std::vector<std::size_t> ranking(evidence_.size());
-  std::iota(ranking.begin(), ranking.end(), 0);
-  std::ranges::sort(ranking, {},
-                    [this](std::size_t i) { return std::pair(-evidence_[i].score, i); });
-  using Paragraph = std::pair<std::size_t, std::size_t>;  // Source, and where it begins there.
-  const auto paragraph = [&](std::size_t i) {
-    return Paragraph(evidence_[i].source, evidence_[i].sentence.paragraph.begin);
-  };
-  const auto text = [&](std::size_t i) {
-    return evidence_[i].sentence.range.of(sources[evidence_[i].source].text);
-  };
-  std::vector<std::size_t> picked;
-  std::vector<Paragraph> paragraphs;  // In the order of their first pick.
-  std::unordered_set<std::string_view> said;
-  const auto pick = [&](std::size_t i) {
-    if (!said.insert(text(i)).second) return;
-    picked.push_back(i);
-    if (std::ranges::find(paragraphs, paragraph(i)) == paragraphs.end())
-      paragraphs.push_back(paragraph(i));
-  };
-  for (const std::size_t i : ranking) {
-    if (picked.size() == count) break;
-    if (said.contains(text(i)) || !near_best(i, ranking.front())) continue;
-    const auto before = find_antecedent(i, sources);
-    const bool alone = !before || said.contains(text(*before));
-    if (!alone && !picked.empty() && picked.size() + 2 > count) continue;
-    if (!alone && count > 1) pick(*before);
-    pick(i);
-  }
-  std::ranges::sort(picked, {}, [&](std::size_t i) {
-    return std::pair(std::ranges::find(paragraphs, paragraph(i)) - paragraphs.begin(), i);
-  });
-  return picked;
 }
 
 }  // namespace opaline::services

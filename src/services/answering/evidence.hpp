@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -69,20 +68,9 @@ class EvidenceBoard {
   void score();
   /// How well the sources speak about the question at all, 0 … 1: the best cosine and the share of
   /// the question's words that they have. A name of the question that none of them has makes it 0.
-  /// Call after score().
   [[nodiscard]] double strength() const;
-  /// Indexes of at most `count` sentences that answer: the best one and those whose score comes
-  /// near it. One that begins with "This" or "It" comes with the one before it, or not at all.
-  /// @return in the order to be told: paragraphs by their best sentence, sentences as in the text.
-  [[nodiscard]] std::vector<std::size_t> best(std::size_t count,
-                                              std::span<const contract::Hit> sources) const;
 
  private:
-  [[nodiscard]] bool near_best(std::size_t index, std::size_t best) const;
-  /// The sentence before `index` in its paragraph, if that one refers to it.
-  [[nodiscard]] std::optional<std::size_t> find_antecedent(
-      std::size_t index, std::span<const contract::Hit> sources) const;
-
   QuestionProfile profile_;
   std::vector<Evidence> evidence_;
   WordWeights weights_;

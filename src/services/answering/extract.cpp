@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "services/answering/citation.hpp"
+#include "services/answering/selection.hpp"
 
 namespace opaline::services {
 namespace {
@@ -75,7 +76,7 @@ class AnswerWriter {
 std::vector<std::string> extract_answer(const EvidenceBoard& board, std::size_t count,
                                         contract::ChatReply& reply) {
   AnswerWriter writer(reply);
-  for (const std::size_t i : board.best(count, reply.sources)) {
+  for (const std::size_t i : select_evidence(board.evidence(), count, reply.sources)) {
     writer.quote(board.evidence()[i].source, board.evidence()[i].sentence);
   }
   return std::move(writer).take();

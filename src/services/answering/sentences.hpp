@@ -21,6 +21,11 @@ struct Sentence {
   Kind kind = Kind::prose;
 };
 
+/// Whether it is one of several lines that each speak of something else.
+[[nodiscard]] inline bool is_line(const Sentence& sentence) {
+  return sentence.kind == Sentence::Kind::row || sentence.kind == Sentence::Kind::item;
+}
+
 /// What can be quoted of a passage, in order. Headings, terms, header rows and long code are not,
 /// unless there is nothing else.
 /// @param title_path the headings above the passage, joined by " > ".
