@@ -5,6 +5,25 @@
 # rank, so rooms of one rank are strangers and no cycle can be built; anything else stops the configuration here.
 # tools/tidy.py reads the same lines and checks every #include against them.
 # A room's own third-party libraries are named in src/NAME/dependencies.cmake, if it has any: they stay PRIVATE.
+
+# What most files include, parsed once where OPALINE_PRECOMPILE is on; `release` compiles each file with its own
+# includes alone, so that a missing one is found.
+set(OPALINE_PRECOMPILED
+  <algorithm> <array> <atomic> <chrono> <coroutine> <expected> <filesystem> <functional> <map> <memory> <mutex>
+  <optional> <ranges> <span> <string> <string_view> <thread> <unordered_map> <utility> <variant> <vector>
+  <boost/asio/awaitable.hpp> <boost/asio/co_spawn.hpp> <boost/asio/steady_timer.hpp> <boost/json.hpp> <fmt/format.h>)
+function(opaline_precompile target)
+  cmake_parse_arguments(PARSE_ARGV 1 pch "" "FIRST" "ALSO")
+  if(NOT OPALINE_PRECOMPILE)
+    return()
+  endif()
+  if(TARGET ${pch_FIRST} AND NOT target STREQUAL pch_FIRST)
+    target_precompile_headers(${target} REUSE_FROM ${pch_FIRST})
+  else()
+    target_precompile_headers(${target} PRIVATE ${OPALINE_PRECOMPILED} ${pch_ALSO})
+  endif()
+endfunction()
+
 function(opaline_layer name)
   cmake_parse_arguments(PARSE_ARGV 1 layer "" "RANK" "DEPENDS")
   if(NOT DEFINED layer_RANK)
@@ -53,12 +72,16 @@ function(opaline_layer name)
     target_link_libraries(${library} ${visibility} opaline_${other})
   endforeach()
   if(sources)
+    opaline_precompile(${library} FIRST opaline_base)
     include(${folder}/dependencies.cmake OPTIONAL)
   endif()
 
   if(tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE ${library} GTest::gtest GTest::gmock GTest::gtest_main)
+    # A test's own code is run once: what the optimiser would save is less than what it costs.
+    target_compile_options(${name}_test PRIVATE $<$<CONFIG:Debug>:-O0>)
+    opaline_precompile(${name}_test FIRST base_test ALSO <gmock/gmock.h> <gtest/gtest.h>)
     include(${folder}/test_dependencies.cmake OPTIONAL)
     add_test(NAME ${name} COMMAND ${name}_test --gtest_brief=1)
     set_tests_properties(${name} PROPERTIES TIMEOUT 900)
