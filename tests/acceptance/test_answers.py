@@ -1,8 +1,12 @@
 """The main job: a cited answer from one's own documents, by every way of asking."""
+import http.server
 import json
+import threading
 
 import openai
 import pytest
+
+from conftest import MARIGOLD
 
 QUESTION = "How many days of annual leave do full-time staff get?"
 
@@ -126,3 +130,55 @@ def test_metrics_have_the_names_of_the_guides(marigold):
         assert name in text
     for stage in ("embedding", "retrieval", "generation", "total"):
         assert f'stage="{stage}"' in text
+
+
+class ForeignModel(http.server.BaseHTTPRequestHandler):
+    """A chat model on another server that says one sentence and keeps what it was asked."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        self.server.asked.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+        text = "Full-time staff of Marigold Ltd receive 27 days of annual leave each year [1]."
+        body = json.dumps({"id": "c1", "object": "chat.completion", "created": 1, "model": "foreign-7b",
+                           "choices": [{"index": 0, "message": {"role": "assistant", "content": text},
+                                        "finish_reason": "stop"}],
+                           "usage": {"prompt_tokens": 90, "completion_tokens": 17, "total_tokens": 107}}).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def foreign_model():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), ForeignModel) as server:
+        server.asked = []
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def test_a_foreign_model_is_asked_by_messages_and_its_answer_is_cited(start, tmp_path, foreign_model):
+    flow = tmp_path / "flow.yaml"
+    flow.write_text(f"""opea_micro_services:
+  embedding: {{endpoint: /v1/embeddings}}
+  retrieval: {{endpoint: /v1/retrieval}}
+  llm: {{endpoint: "http://127.0.0.1:{foreign_model.server_port}/v1/chat/completions", model: foreign-7b}}
+opea_mega_service:
+  mega_flow: [embedding >> retrieval >> llm]
+""")
+    server = start(flow)
+    server.ingest(MARIGOLD)
+    reply = server.post("/query", {"query": QUESTION}).json()
+    [asked] = foreign_model.asked
+    assert asked["model"] == "foreign-7b" and "prompt" not in asked
+    assert [message["role"] for message in asked["messages"]] == ["system", "user"]
+    said = "\n".join(message["content"] for message in asked["messages"])
+    assert "27 days of annual leave" in said and QUESTION in asked["messages"][-1]["content"]
+    assert "27 days" in reply["answer"] and "27 days" in reply["sources"][0]["quote"]
+    assert reply["sources"][0]["source"] == "handbook/leave.md"

@@ -21,7 +21,7 @@ struct AnsweringSettings {
   std::size_t prompt_sources = 3;  ///< Of them, those that a language model reads.
   std::size_t sentences = 3;       ///< Of an extracted answer, at most.
   /// Below this EvidenceBoard::strength() the answer is declined. 0: never.
-  double strength_min = 0.375;
+  double strength_min = 0.38;
   PromptStyle prompt = PromptStyle::examples;
   std::string declined_text = "The sources do not say.";
 };

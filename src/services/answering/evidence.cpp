@@ -104,7 +104,8 @@ bool is_name(std::string_view word, bool at_start) {
   if (word.contains('_') || std::ranges::any_of(word, is_digit)) return true;
   const std::string_view inner =
       at_start ? word.substr(std::min<std::size_t>(1, word.size())) : word;
-  const bool shouted = at_start && std::ranges::all_of(word, is_upper);
+  // "RAM", "SQLSTATE": as often a general word as a thing's own name.
+  const bool shouted = std::ranges::all_of(word, is_upper);
   return !shouted && std::ranges::any_of(inner, is_upper);
 }
 

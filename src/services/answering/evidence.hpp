@@ -80,7 +80,7 @@ class EvidenceBoard {
 /// The stems of all words of `text`.
 [[nodiscard]] StemSet stems(std::string_view text);
 /// Whether `word` is a thing's own name: it has a digit, '_', or a capital that no sentence start
-/// explains.
+/// explains. A word all in capitals is none.
 [[nodiscard]] bool is_name(std::string_view word, bool at_start);
 
 }  // namespace opaline::services

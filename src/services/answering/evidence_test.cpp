@@ -28,6 +28,11 @@ TEST(QuestionProfile, KnowsNamesAndWhatIsAskedFor) {
   EXPECT_FALSE(profile.wants_quantity);
 }
 
+TEST(QuestionProfile, TakesNoWordInCapitalsForAName) {
+  EXPECT_THAT(QuestionProfile::of("Which SQLSTATE means how much RAM?").names, IsEmpty());
+  EXPECT_THAT(QuestionProfile::of("Is it like MySQL on AWS2?").names, ElementsAre("mysql", "aws2"));
+}
+
 TEST(QuestionProfile, SeesQuestionsForQuantities) {
   EXPECT_TRUE(QuestionProfile::of("How many columns fit?").wants_quantity);
   EXPECT_TRUE(QuestionProfile::of("smallint range").wants_quantity);
