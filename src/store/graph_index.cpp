@@ -136,7 +136,7 @@ std::size_t GraphIndex::memory_bytes() const {
 
 void GraphIndex::prefetch(std::uint32_t node) const {
   const std::int8_t* values = nodes_[node].point.values;
-  for (std::size_t i = 0; i < stride_; i += kRowAlignment) __builtin_prefetch(values + i);
+  for (std::size_t i = 0; values && i < stride_; i += kRowAlignment) __builtin_prefetch(values + i);
 }
 
 // From the entry to the nearest node of the lowest level above `level_end`: on each level on to the

@@ -15,7 +15,7 @@ using ::testing::IsEmpty;
 
 namespace {
 
-constexpr std::size_t kDimension = 48;
+constexpr std::size_t kDimension = 72;  // More than one cache line a row.
 constexpr unsigned kSeed = 11;
 // The usual breadth would meet a large part of the few rows that there are here.
 constexpr GraphIndex::Effort kEffort{.breadth = 64};
