@@ -247,6 +247,20 @@ def test_a_killed_server_leaves_no_process_behind(start):
             os.close(end)
 
 
+def test_the_folder_of_a_killed_server_is_removed_by_the_next(start, tmp_path):
+    sockets = tmp_path / "sockets"
+    sockets.mkdir()
+    environment = {"TMPDIR": str(sockets)}
+    start(env=environment).kill()
+    [left] = sockets.iterdir()
+    start(env=environment)
+    assert left in sockets.iterdir(), "it is so young that its owner may still be about to lock it"
+    os.utime(left, (0, 0))
+    server = start(env=environment)
+    assert left not in sockets.iterdir()
+    assert alive(server) and len(list(sockets.iterdir())) == 2
+
+
 def test_a_client_that_leaves_stops_the_upstream(start, tmp_path):
     upstream = Upstream("endless")
     server = start(flow_with_llm(tmp_path, upstream.port))
