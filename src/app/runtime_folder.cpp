@@ -23,7 +23,7 @@ constexpr std::string_view kRandom = "XXXXXX";
 constexpr std::chrono::minutes kLeftBehindAfter{1};
 
 bool left_behind(const fs::path& folder) {
-  struct stat found {};
+  struct stat found{};
   if (::lstat(folder.c_str(), &found) != 0) return false;
   const auto changed = std::chrono::system_clock::from_time_t(found.st_mtime);
   return S_ISDIR(found.st_mode) && found.st_uid == ::geteuid() &&
@@ -52,8 +52,8 @@ base::Result<std::unique_ptr<RuntimeFolder>> RuntimeFolder::create() {
   std::string name = (temporary / kName).string() + std::string(kRandom);
   if (::mkdtemp(name.data()) == nullptr) {
     return base::fail(base::ErrorCode::failed_precondition,
-                      fmt::format("cannot make a folder for sockets in {}: {}",
-                                  temporary.string(), std::strerror(errno)));
+                      fmt::format("cannot make a folder for sockets in {}: {}", temporary.string(),
+                                  std::strerror(errno)));
   }
   OPALINE_TRY(auto lock, store::FolderLock::take(name));
   return std::unique_ptr<RuntimeFolder>(new RuntimeFolder(name, std::move(lock)));
