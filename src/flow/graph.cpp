@@ -30,6 +30,24 @@ base::Result<void> Graph::connect(Node from, Node to) {
   return {};
 }
 
+void Graph::disconnect(Node from, Node to) {
+  std::erase(after_[from], to);
+  std::erase(before_[to], from);
+}
+
+void Graph::isolate(Node node) {
+  for (const Node next : after_[node]) std::erase(before_[next], node);
+  for (const Node last : before_[node]) std::erase(after_[last], node);
+  after_[node].clear();
+  before_[node].clear();
+}
+
+std::optional<Graph::Node> Graph::find(std::string_view name) const {
+  const auto found = std::ranges::find(names_, name);
+  if (found == names_.end()) return {};
+  return static_cast<Node>(found - names_.begin());
+}
+
 std::vector<Graph::Node> Graph::leaves() const {
   std::vector<Node> found;
   for (Node node = 0; node < size(); ++node) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,12 +22,17 @@ class Graph {
   /// Connecting twice changes nothing.
   /// @error invalid_argument: the edge would close a cycle; the message is its path, "a >> b >> a".
   [[nodiscard]] base::Result<void> connect(Node from, Node to);
+  /// Takes the edge away; nothing without one.
+  void disconnect(Node from, Node to);
+  /// Takes all edges of `node` away: a run reaches it no more. The node itself stays.
+  void isolate(Node node);
 
   [[nodiscard]] std::size_t size() const { return names_.size(); }
   [[nodiscard]] bool empty() const { return names_.empty(); }
   [[nodiscard]] const std::string& name(Node node) const OPALINE_LIFETIME_BOUND {
     return names_[node];
   }
+  [[nodiscard]] std::optional<Node> find(std::string_view name) const;
   /// In the order in which they were connected.
   [[nodiscard]] const std::vector<Node>& predecessors(Node node) const OPALINE_LIFETIME_BOUND {
     return before_[node];

@@ -5,11 +5,9 @@
 
 namespace opaline::flow {
 
-Plan::Plan(const Graph& graph)
-    : graph_(graph), states_(graph.size(), State::waiting), awaited_(graph.size()) {
+Plan::Plan(const Graph& graph) : graph_(graph), states_(graph.size(), State::waiting) {
   for (Graph::Node node = 0; node < graph.size(); ++node) {
-    awaited_[node] = graph.predecessors(node).size();
-    if (awaited_[node] == 0) make_ready(node);
+    if (graph.predecessors(node).empty()) make_ready(node);
   }
 }
 
@@ -62,8 +60,10 @@ void Plan::settle(Graph::Node node, State state) {
     const Graph::Node last = ended.back();
     ended.pop_back();
     for (const Graph::Node next : graph_.successors(last)) {
-      OPALINE_ASSERT(awaited_[next] > 0);
-      if (--awaited_[next] > 0) continue;
+      // With edges of the run's own, one that was started may follow.
+      if (states_[next] != State::waiting && states_[next] != State::passed_over) continue;
+      const auto over = [this](Graph::Node before) { return this->ended(before); };
+      if (!std::ranges::all_of(graph_.predecessors(next), over)) continue;
       if (states_[next] == State::passed_over) {
         states_[next] = State::skipped;
         ended.push_back(next);

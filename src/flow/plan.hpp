@@ -19,6 +19,10 @@ namespace opaline::flow {
 /// still waits for what led to it. Invariant: no step is ready before every step above it ended;
 /// each is started at most once; after abort() or fail() nothing becomes ready. The graph must
 /// outlive the plan.
+///
+/// The graph may lose and gain edges during the run, between calls: what counts for a step is the
+/// graph as it is when one that leads to it ends. A step that loses all that led to it is not
+/// started.
 class Plan {
  public:
   explicit Plan(const Graph& graph OPALINE_LIFETIME_BOUND);
@@ -50,11 +54,13 @@ class Plan {
   /// `node` ended as `state`; what waited for nothing else becomes ready, or skipped in turn.
   void settle(Graph::Node node, State state);
   void make_ready(Graph::Node node);
+  [[nodiscard]] bool ended(Graph::Node node) const {
+    return states_[node] == State::done || states_[node] == State::skipped;
+  }
 
   const Graph& graph_;
   std::vector<State> states_;
-  std::vector<std::size_t> awaited_;  // Predecessors that have not ended.
-  std::vector<Graph::Node> ready_;    // Sorted; empty once aborted.
+  std::vector<Graph::Node> ready_;  // Sorted; empty once aborted.
   std::size_t running_ = 0;
   bool aborted_ = false;
 };

@@ -1,17 +1,14 @@
 #include "flow/runner.hpp"
 
-#include <boost/asio/this_coro.hpp>
 #include <exception>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "base/assert.hpp"
-#include "base/event.hpp"
 #include "base/log.hpp"
-#include "base/task_group.hpp"
 #include "flow/alignment.hpp"
-#include "flow/plan.hpp"
+#include "flow/step_loop.hpp"
 #include "flow/step_stream.hpp"
 
 namespace opaline::flow {
@@ -20,47 +17,25 @@ namespace {
 using contract::ServiceKind;
 using Clock = base::Context::Clock;
 
-/// One request's way through the graph. Lives in the frame of Runner::run, on one thread.
-///
-/// The plan says what may start. A single step runs in drive() itself; several at once run as tasks
-/// of a group, and drive() sleeps until one of them ends.
-class Run {
+/// One request's way through the graph, with typed findings. Lives in the frame of Runner::run.
+class Run final : private StepLoop {
  public:
   Run(const Runner& runner, Graph::Node answer, contract::ChatRequest request,
       base::Context context, StepObserver observer)
-      : spec_(runner.spec()),
+      : StepLoop(runner.spec().graph, std::move(context)),
+        spec_(runner.spec()),
         services_(runner.services()),
         answer_(answer),
         chat_(std::move(request)),
-        context_(std::move(context)),
         observer_(std::move(observer)),
-        cancellation_(base::Cancellation::create()),
-        plan_(spec_.graph),
         found_(spec_.graph.size()) {
-    tie_ = context_.cancellation->on_request([own = cancellation_] { own->request(); });
-    // From here on the steps' own, so that the failure of one can stop the others.
-    context_.cancellation = cancellation_;
     for (Graph::Node node = 0; node < found_.size(); ++node) {
       found_[node].readers = spec_.graph.successors(node).size();
     }
   }
 
-  base::Task<base::Result<contract::Reply>> drive() {
-    for (;;) {
-      pass_over_idle_steps();
-      stop_when_time_is_over();
-      const std::vector<Graph::Node> ready = plan_.take_ready();
-      if (ready.empty() && plan_.running() == 0) break;
-      if (ready.empty()) {
-        co_await branches_->ended.wait();
-      } else if (ready.size() == 1 && plan_.running() == 1) {
-        co_await run_step(ready.front());
-      } else {
-        if (!branches_) branches_.emplace(co_await boost::asio::this_coro::executor);
-        for (const Graph::Node node : ready) branches_->tasks.spawn(run_branch(node));
-      }
-    }
-    if (branches_) co_await branches_->tasks.close();
+  base::Task<base::Result<contract::Reply>> answer() {
+    co_await drive();
     co_return take_reply();
   }
 
@@ -71,51 +46,21 @@ class Run {
     bool gathered = false;
     std::size_t readers = 0;  // Successors that have not read it.
   };
-  /// Made for the first fork: a chain needs none.
-  struct Branches {
-    explicit Branches(const boost::asio::any_io_executor& executor)
-        : tasks(executor), ended(executor) {}
-    base::TaskGroup tasks;
-    base::Event ended;
-  };
-
   const std::string& name(Graph::Node node) const { return spec_.graph.name(node); }
   ServiceKind kind(Graph::Node node) const { return spec_.services[node].kind; }
 
-  void pass_over_idle_steps() {
+  /// Passes over steps that have nothing to do.
+  void before_start() override {
     // One that is passed over may make the next one ready, so look anew each time.
-    for (std::size_t i = 0; i < plan_.ready().size();) {
-      const Graph::Node node = plan_.ready()[i];
+    for (std::size_t i = 0; i < plan().ready().size();) {
+      const Graph::Node node = plan().ready()[i];
       const bool pass = kind(node) == ServiceKind::reranking && idle(kind(node), gather(node));
-      if (pass) plan_.skip(node);
+      if (pass) plan().skip(node);
       i = pass ? 0 : i + 1;
     }
   }
 
-  void stop_when_time_is_over() {
-    if (plan_.ready().empty()) return;
-    std::optional<base::Error> why;
-    if (context_.cancelled()) {
-      why = {.code = base::ErrorCode::cancelled,
-             .message = "not started, the request was cancelled",
-             .detail = {}};
-    } else if (context_.expired()) {
-      why = {.code = base::ErrorCode::deadline_exceeded,
-             .message = "not started, the time for the request is over",
-             .detail = {}};
-    }
-    if (!why) return;
-    const Graph::Node first = plan_.ready().front();
-    plan_.abort();
-    stop(first, *std::move(why));
-  }
-
-  base::Task<> run_branch(Graph::Node node) {
-    co_await run_step(node);
-    branches_->ended.notify_all();
-  }
-
-  base::Task<> run_step(Graph::Node node) {
+  base::Task<> run_step(Graph::Node node) override {
     const Clock::time_point started = Clock::now();
     const bool streamed = node == answer_ && kind(node) == ServiceKind::llm && chat_.stream;
     contract::Request request = request_for(kind(node), chat_, gather(node));
@@ -125,7 +70,7 @@ class Run {
         base::fail(base::ErrorCode::internal, "the step failed unexpectedly");
     try {
       // A step that ends without a word would leave the run waiting for ever.
-      reply = co_await services_[node]->call(std::move(request), context_.child());
+      reply = co_await services_[node]->call(std::move(request), context().child());
     } catch (...) {
       base::log_exception("step_threw", std::current_exception());
     }
@@ -136,12 +81,11 @@ class Run {
 
     if (!reply) {
       report(node, started, &reply.error());
-      plan_.fail(node);
-      stop(node, std::move(reply).error());
+      fail(node, std::move(reply).error());
     } else {
       if (!streamed) report(node, started, nullptr);
       accept(node, started, *std::move(reply));
-      plan_.finish(node);
+      plan().finish(node);
     }
   }
 
@@ -153,26 +97,24 @@ class Run {
     } else if (auto* stream = std::get_if<std::unique_ptr<contract::ChatStream>>(&reply)) {
       stream_ = std::make_unique<StepStream>(
           std::move(*stream), StepStream::Step{.name = name(node), .started = started}, observer_,
-          cancellation_, std::move(findings));
-      if (error_) stream_.reset();
+          cancellation(), std::move(findings));
+      if (error()) stream_.reset();
     } else {
       complete(reply, findings);
       reply_ = std::move(reply);
     }
   }
 
-  /// The run ends with this error, unless with an earlier one; running steps are told to stop.
-  void stop(Graph::Node node, base::Error error) {
-    if (!error_) error_ = step_error(name(node), std::move(error));
+  void stop(Graph::Node node, base::Error error) override {
     stream_.reset();
-    cancellation_->request();
+    StepLoop::stop(node, std::move(error));
   }
 
   base::Result<contract::Reply> take_reply() {
-    if (error_) return base::fail(*std::move(error_));
-    if (plan_.skipped(answer_)) return nothing_found(chat_);
+    if (error()) return base::fail(*std::move(error()));
+    if (plan().skipped(answer_)) return nothing_found(chat_);
     if (stream_) {
-      stream_->keep(std::move(tie_));
+      stream_->keep(take_tie());
       return std::move(stream_);
     }
     OPALINE_ASSERT(reply_.has_value());
@@ -209,15 +151,8 @@ class Run {
   const std::vector<contract::Service*>& services_;
   const Graph::Node answer_;
   contract::ChatRequest chat_;
-  base::Context context_;
   StepObserver observer_;
-  /// Owned with the steps' work, and with the stream that outlives the run.
-  std::shared_ptr<base::Cancellation> cancellation_;
-  base::Cancellation::Registration tie_;  // From the request's cancellation to ours.
-  Plan plan_;
   std::vector<Found> found_;  // One a node; never grows, so references hold.
-  std::optional<Branches> branches_;
-  std::optional<base::Error> error_;
   std::optional<contract::Reply> reply_;
   std::unique_ptr<StepStream> stream_;
 };
@@ -269,7 +204,7 @@ base::Task<base::Result<contract::Reply>> Runner::run(contract::ChatRequest requ
                                                       base::Context context,
                                                       StepObserver observer) const {
   Run run(*this, answer_, std::move(request), std::move(context), std::move(observer));
-  co_return co_await run.drive();
+  co_return co_await run.answer();
 }
 
 }  // namespace opaline::flow
