@@ -186,7 +186,8 @@ base::Result<contract::Service*> Assembly::build_service(const flow::ServiceSpec
       if (service == nullptr) service = &library_->dataprep();
       services_.dataprep = service;
       break;
-    case ServiceKind::llm: break;
+    case ServiceKind::llm:
+    case ServiceKind::custom: break;
   }
   return service;
 }

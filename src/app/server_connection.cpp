@@ -10,7 +10,7 @@
 
 #include "app/command.hpp"
 #include "app/terminal.hpp"
-#include "http/event_stream.hpp"
+#include "contract/event_stream.hpp"
 
 namespace opaline::app {
 
@@ -109,7 +109,7 @@ base::Task<base::Result<void>> ServerConnection::stream(
     }
     co_return base::fail(server_error(reply->status(), text));
   }
-  http::EventParser events;
+  contract::EventParser events;
   for (;;) {
     OPALINE_CO_TRY(auto piece, co_await reply->next());
     if (!piece) co_return base::Result<void>();

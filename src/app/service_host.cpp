@@ -163,6 +163,7 @@ base::Result<std::unique_ptr<ServiceHost>> ServiceHost::create(const ServeSettin
     case ServiceKind::llm: return GeneratorHost::create(settings);
     case ServiceKind::retrieval:
     case ServiceKind::dataprep: return LibraryHost::create(settings, *kind);
+    case ServiceKind::custom: break;
   }
   OPALINE_ASSERT(false);
 }

@@ -7,6 +7,7 @@
 #include "base/assert.hpp"
 #include "contract/chat_json.hpp"
 #include "contract/chat_reply_json.hpp"
+#include "contract/chatqna_event.hpp"
 #include "contract/embedding_json.hpp"
 #include "contract/reranking_json.hpp"
 #include "contract/retrieval_json.hpp"
@@ -36,6 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   (void)read_chat_chunk(body);
   (void)read_retrieval_reply(body);
   (void)read_reranking_reply(body, {});
-  (void)python_bytes(body);
+  OPALINE_ASSERT(read_python_bytes(python_bytes(body)) == body);
+  (void)read_python_bytes(body);
   return 0;
 }

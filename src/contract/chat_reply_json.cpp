@@ -332,39 +332,4 @@ base::Result<ChatChunk> read_chat_chunk(std::string_view data) {
   return chunk;
 }
 
-// --- OPEA's stream
-
-std::string python_bytes(std::string_view bytes) {
-  const bool single = bytes.find('\'') != std::string_view::npos;
-  const char quote = single && bytes.find('"') == std::string_view::npos ? '"' : '\'';
-  std::string text = "b";
-  text.reserve(bytes.size() + 8);
-  text += quote;
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == quote || c == '\\') {
-      text += '\\';
-      text += c;
-    } else if (c == '\n') {
-      text += "\\n";
-    } else if (c == '\r') {
-      text += "\\r";
-    } else if (c == '\t') {
-      text += "\\t";
-    } else if (byte < 0x20 || byte >= 0x7F) {
-      text += "\\x";
-      text += "0123456789abcdef"[byte >> 4];
-      text += "0123456789abcdef"[byte & 15];
-    } else {
-      text += c;
-    }
-  }
-  text += quote;
-  return text;
-}
-
-std::string chatqna_event(std::string_view piece) {
-  return "data: " + python_bytes(piece) + "\n\n";
-}
-
 }  // namespace opaline::contract

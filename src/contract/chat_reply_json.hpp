@@ -65,10 +65,4 @@ struct ChatChunk {
 /// invalid_argument: no chunk.
 [[nodiscard]] base::Result<ChatChunk> read_chat_chunk(std::string_view data);
 
-/// Bytes as Python's repr(bytes) writes them: b'…', or b"…" when they hold ' and no ".
-[[nodiscard]] std::string python_bytes(std::string_view bytes);
-/// One event of OPEA's /v1/chatqna stream: "data: b'…'\n\n". The stream ends with
-/// ChatChunks::kDone.
-[[nodiscard]] std::string chatqna_event(std::string_view piece);
-
 }  // namespace opaline::contract

@@ -179,20 +179,5 @@ TEST(ChatIds, HaveTheLengthThatOpeaGivesThem) {
   EXPECT_TRUE(new_completion_id().starts_with("cmpl-"));
 }
 
-TEST(PythonBytes, FollowRepr) {
-  const std::vector<std::pair<std::string, std::string>> table = {
-      {" Deep", "b' Deep'"},
-      {"", "b''"},
-      {"'s", "b\"'s\""},
-      {"\"q\"", "b'\"q\"'"},
-      {"'\"", "b'\\'\"'"},
-      {"\xE4\xBD\xA0", "b'\\xe4\\xbd\\xa0'"},
-      {"a\n\t\r\\", "b'a\\n\\t\\r\\\\'"},
-      {std::string("\0\x1F\x7F", 3), "b'\\x00\\x1f\\x7f'"},
-  };
-  for (const auto& [bytes, text] : table) EXPECT_EQ(python_bytes(bytes), text);
-  EXPECT_EQ(chatqna_event("'s"), "data: b\"'s\"\n\n");
-}
-
 }  // namespace
 }  // namespace opaline::contract

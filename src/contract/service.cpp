@@ -19,6 +19,7 @@ constexpr std::array kKinds = {
     Kind{ServiceKind::reranking, "reranking", "/v1/reranking", 8000},
     Kind{ServiceKind::llm, "llm", "/v1/chat/completions", 9000},
     Kind{ServiceKind::dataprep, "dataprep", "/v1/dataprep", 5000},
+    Kind{ServiceKind::custom, "custom", "/", 8080},
 };
 
 constexpr std::array<std::pair<std::string_view, ServiceKind>, 12> kOtherNames = {{
@@ -46,7 +47,7 @@ int default_port(ServiceKind kind) { return entry(kind).port; }
 
 std::optional<ServiceKind> service_kind(std::string_view name) {
   for (const Kind& one : kKinds) {
-    if (one.name == name) return one.kind;
+    if (one.name == name && one.kind != ServiceKind::custom) return one.kind;
   }
   for (const auto& [other, kind] : kOtherNames) {
     if (other == name) return kind;

@@ -10,25 +10,29 @@
 #include "contract/chat.hpp"
 #include "contract/dataprep.hpp"
 #include "contract/embedding.hpp"
+#include "contract/json_message.hpp"
 #include "contract/retrieval.hpp"
 
 namespace opaline::contract {
 
-/// The kinds of microservice, by the message pair they speak.
-enum class ServiceKind { embedding, retrieval, reranking, llm, dataprep };
+/// The kinds of microservice, by the message pair they speak. `custom`: any JSON in, any JSON (or
+/// bytes, or a stream of bytes) out; what OPEA calls UNDEFINED.
+enum class ServiceKind { embedding, retrieval, reranking, llm, dataprep, custom };
 
 [[nodiscard]] std::string_view name(ServiceKind kind);
-/// OPEA's names and their usual spellings ("retriever", "rerank", "chat" …); nothing for others.
+/// OPEA's names and their usual spellings ("retriever", "rerank", "chat" …); nothing for others,
+/// nor for `custom`, which no name tells.
 [[nodiscard]] std::optional<ServiceKind> service_kind(std::string_view name);
 /// OPEA's endpoint of the kind, e.g. "/v1/embeddings", and its port.
 [[nodiscard]] std::string_view default_endpoint(ServiceKind kind);
 [[nodiscard]] int default_port(ServiceKind kind);
 
 using Request = std::variant<EmbeddingRequest, RetrievalRequest, RerankingRequest, ChatRequest,
-                             DataprepRequest>;
-/// A stream answers a ChatRequest with `stream` set; everything else is a value.
+                             DataprepRequest, JsonRequest>;
+/// A stream answers a request with `stream` set; everything else is a value.
 using Reply = std::variant<EmbeddingReply, RetrievalReply, RerankingReply, ChatReply,
-                           std::unique_ptr<ChatStream>, DataprepReply>;
+                           std::unique_ptr<ChatStream>, DataprepReply, JsonReply, BytesReply,
+                           std::unique_ptr<ByteStream>>;
 
 /// Whether a service can do its work now.
 struct Health {

@@ -158,9 +158,10 @@ contract::Request request_for(ServiceKind kind, const contract::ChatRequest& cha
       return request;
     }
     case ServiceKind::llm: return chat_request(chat, findings);
-    case ServiceKind::dataprep: break;
+    case ServiceKind::dataprep:
+    case ServiceKind::custom: break;
   }
-  OPALINE_ASSERT(!"dataprep is no step of a flow");
+  OPALINE_ASSERT(!"no step of a typed flow");
 }
 
 bool idle(ServiceKind kind, const Findings& findings) {
@@ -180,9 +181,10 @@ bool fits(const contract::Reply& reply, ServiceKind kind, Delivery delivery) {
       const auto* stream = std::get_if<std::unique_ptr<contract::ChatStream>>(&reply);
       return stream && *stream;
     }
-    case ServiceKind::dataprep: break;
+    case ServiceKind::dataprep:
+    case ServiceKind::custom: break;
   }
-  OPALINE_ASSERT(!"dataprep is no step of a flow");
+  OPALINE_ASSERT(!"no step of a typed flow");
 }
 
 void complete(contract::Reply& reply, const Findings& before) {

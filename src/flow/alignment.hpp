@@ -35,7 +35,7 @@ struct Findings {
 ///   llm         the conversation, grounded on the hits if there was a retrieval, be they none
 ///   llm, later  the same, with the earlier LLM's answer as the last user message
 ///
-/// REQUIRES: another kind than dataprep.
+/// REQUIRES: another kind than dataprep and custom.
 [[nodiscard]] contract::Request request_for(contract::ServiceKind kind,
                                             const contract::ChatRequest& chat, Findings& findings);
 

@@ -303,7 +303,8 @@ TEST(NothingFound, IsAnEmptyReranking) {
 
 TEST(AlignmentDeath, DataprepIsNoStep) {
   Findings findings;
-  EXPECT_DEATH((void)request_for(ServiceKind::dataprep, ChatRequest(), findings), "dataprep");
+  EXPECT_DEATH((void)request_for(ServiceKind::dataprep, ChatRequest(), findings),
+               "no step of a typed flow");
 }
 
 }  // namespace

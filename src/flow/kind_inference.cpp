@@ -61,6 +61,8 @@ std::optional<ServiceKind> kind_of_endpoint(std::string_view path) {
 std::string_view misfit(ServiceKind from, ServiceKind to) {
   constexpr std::string_view kNoStep = "dataprep takes documents in and is no step of a flow";
   if (from == ServiceKind::dataprep) return kNoStep;
+  // What passes then is JSON: nothing is known of it before it is there.
+  if (from == ServiceKind::custom || to == ServiceKind::custom) return "";
   switch (to) {
     case ServiceKind::embedding:
       return "an embedding is made of the question itself, so nothing leads to it";
@@ -79,6 +81,7 @@ std::string_view misfit(ServiceKind from, ServiceKind to) {
                  ? "a vector is nothing that an llm could read; put a retrieval between the two"
                  : "";
     case ServiceKind::dataprep: return kNoStep;
+    case ServiceKind::custom: break;
   }
   OPALINE_ASSERT(false);
 }

@@ -187,6 +187,7 @@ base::Result<std::unique_ptr<Runner>> Runner::create(FlowSpec spec,
     };
     const ServiceKind kind = spec.services[node].kind;
     if (kind == ServiceKind::dataprep) return wrong("dataprep is no step of a flow");
+    if (kind == ServiceKind::custom) return wrong("a service of one's own needs a JSON flow");
     if (node >= services.size() || !services[node]) return wrong("it has no service");
     if (services[node]->kind() != kind) {
       return wrong("the flow says " + std::string(contract::name(kind)) +

@@ -54,7 +54,8 @@ Reply usual_reply(ServiceKind kind, const std::string& name, const Request& requ
       }
       return reply;
     }
-    case ServiceKind::dataprep: break;
+    case ServiceKind::dataprep:
+    case ServiceKind::custom: break;
   }
   OPALINE_ASSERT(false);
 }

@@ -107,7 +107,8 @@ Reply reply_to(const std::string& name, ServiceKind kind, const Request& request
       reply.text = text;
       return reply;
     }
-    case ServiceKind::dataprep: break;
+    case ServiceKind::dataprep:
+    case ServiceKind::custom: break;
   }
   OPALINE_ASSERT(false);
 }

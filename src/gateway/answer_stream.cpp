@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "contract/chatqna_event.hpp"
 #include "gateway/answer_pump.hpp"
 #include "gateway/error_reply.hpp"
 

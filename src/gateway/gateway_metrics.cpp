@@ -60,9 +60,10 @@ Stage stage_of(contract::ServiceKind kind) {
     case contract::ServiceKind::retrieval: return Stage::retrieval;
     case contract::ServiceKind::reranking: return Stage::reranking;
     case contract::ServiceKind::llm: return Stage::generation;
-    case contract::ServiceKind::dataprep: break;
+    case contract::ServiceKind::dataprep:
+    case contract::ServiceKind::custom: break;
   }
-  OPALINE_ASSERT(false);  // A flow has no dataprep step.
+  OPALINE_ASSERT(false);  // No step of a typed flow.
 }
 
 GatewayMetrics::GatewayMetrics(base::MetricRegistry& registry)

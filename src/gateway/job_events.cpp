@@ -5,8 +5,8 @@
 
 #include "base/event.hpp"
 #include "contract/dataprep_json.hpp"
+#include "contract/event_stream.hpp"
 #include "gateway/error_reply.hpp"
-#include "http/event_stream.hpp"
 
 namespace opaline::gateway {
 namespace {
@@ -91,13 +91,13 @@ class JobEvents final : public http::BodyStream {
     place->second = now;
     contract::JsonWriter writer;
     contract::write_job(writer, job);
-    return http::format_event(std::move(writer).take(), "job");
+    return contract::format_event(std::move(writer).take(), "job");
   }
 
   std::string end(const base::Error& error) {
     ended_ = true;
     if (error.code == base::ErrorCode::cancelled) return {};
-    return http::format_event(error_json(error, context_.request_id), "error");
+    return contract::format_event(error_json(error, context_.request_id), "error");
   }
 
   contract::Service& dataprep_;

@@ -20,7 +20,8 @@ std::vector<Route> routes_of(contract::Service& service, const GatewaySettings& 
     case ServiceKind::llm:
       one.llm = &service;
       return llm_routes(one, {.heartbeat = settings.heartbeat});
-    case ServiceKind::dataprep: break;
+    case ServiceKind::dataprep:
+    case ServiceKind::custom: break;
   }
   one.dataprep = &service;
   return document_routes(one, {.poll = settings.job_poll, .heartbeat = settings.heartbeat});

@@ -13,6 +13,7 @@ contract::Service* Services::find(contract::ServiceKind kind) const {
     case contract::ServiceKind::reranking: return reranking;
     case contract::ServiceKind::llm: return llm;
     case contract::ServiceKind::dataprep: return dataprep;
+    case contract::ServiceKind::custom: return nullptr;
   }
   OPALINE_ASSERT(false);
 }

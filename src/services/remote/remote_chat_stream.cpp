@@ -23,7 +23,7 @@ RemoteChatStream::RemoteChatStream(Upstream upstream, std::unique_ptr<http::Clie
       follows_(std::move(follows)),
       stream_(std::move(stream)) {}
 
-base::Result<std::string> RemoteChatStream::take(const http::Event& event) {
+base::Result<std::string> RemoteChatStream::take(const contract::Event& event) {
   if (event.data.empty()) return std::string();
   if (event.data == "[DONE]") {
     done_ = true;

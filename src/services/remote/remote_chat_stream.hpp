@@ -6,8 +6,8 @@
 #include "base/cancellation.hpp"
 #include "contract/chat.hpp"
 #include "contract/chat_reply_json.hpp"
+#include "contract/event_stream.hpp"
 #include "http/client.hpp"
-#include "http/event_stream.hpp"
 #include "services/remote/upstream_error.hpp"
 
 namespace opaline::services {
@@ -31,7 +31,7 @@ class RemoteChatStream final : public contract::ChatStream {
 
  private:
   /// The text of one event; "" when it has none. Remembers the rest for the end.
-  base::Result<std::string> take(const http::Event& event);
+  base::Result<std::string> take(const contract::Event& event);
   base::Result<void> broke_off(std::string detail) const;
   /// Reads what follows [DONE], which is nothing, so that the connection can be used again; does
   /// not wait long for it.
@@ -41,7 +41,7 @@ class RemoteChatStream final : public contract::ChatStream {
   std::shared_ptr<base::Cancellation> cancellation_;
   base::Cancellation::Registration follows_;
   std::unique_ptr<http::ClientStream> stream_;
-  http::EventParser parser_;
+  contract::EventParser parser_;
   contract::ChatReply end_;
   bool finished_ = false;  ///< A finish reason came.
   bool done_ = false;      ///< [DONE] came.

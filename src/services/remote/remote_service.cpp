@@ -1,6 +1,7 @@
 #include "services/remote/remote_service.hpp"
 
 #include <algorithm>
+#include <boost/json/serialize.hpp>
 #include <chrono>
 #include <utility>
 
@@ -9,10 +10,12 @@
 #include "contract/chat_json.hpp"
 #include "contract/chat_reply_json.hpp"
 #include "contract/embedding_json.hpp"
+#include "contract/json.hpp"
 #include "contract/reranking_json.hpp"
 #include "contract/retrieval_json.hpp"
 #include "services/remote/api_key.hpp"
 #include "services/remote/embedding_reply.hpp"
+#include "services/remote/remote_byte_stream.hpp"
 #include "services/remote/remote_chat_stream.hpp"
 
 namespace opaline::services {
@@ -49,6 +52,8 @@ void keep_best(std::vector<contract::Hit>& hits, int top_n) {
   if (top_n > 0 && hits.size() > static_cast<std::size_t>(top_n))
     hits.resize(static_cast<std::size_t>(top_n));
 }
+
+bool good(unsigned status) { return status >= 200 && status < 300; }
 
 /// The start of a body that explains an error.
 base::Task<std::string> read_excerpt(std::unique_ptr<http::ClientStream> stream) {
@@ -110,6 +115,11 @@ base::Task<base::Result<contract::Reply>> RemoteService::call(contract::Request 
     case ServiceKind::llm:
       if (auto* chat_request = std::get_if<contract::ChatRequest>(&request)) {
         co_return co_await chat(std::move(*chat_request), std::move(context));
+      }
+      break;
+    case ServiceKind::custom:
+      if (auto* json = std::get_if<contract::JsonRequest>(&request)) {
+        co_return co_await ask(std::move(*json), std::move(context));
       }
       break;
     case ServiceKind::dataprep: OPALINE_ASSERT(false);
@@ -245,6 +255,15 @@ base::Task<base::Result<contract::Reply>> RemoteService::chat(contract::ChatRequ
 
 base::Task<base::Result<contract::Reply>> RemoteService::open_stream(http::ClientRequest request,
                                                                      base::Context context) {
+  OPALINE_CO_TRY(OpenStream opened, co_await open(std::move(request), std::move(context)));
+  co_return contract::Reply(
+      std::unique_ptr<contract::ChatStream>(std::make_unique<RemoteChatStream>(
+          upstream_, std::move(opened.stream), std::move(opened.cancellation),
+          std::move(opened.follows))));
+}
+
+base::Task<base::Result<RemoteService::OpenStream>> RemoteService::open(http::ClientRequest request,
+                                                                        base::Context context) {
   request.headers.set("Accept", "text/event-stream");
   // A cancellation of its own, so that the stream can give up the connection without ending the
   // caller's request.
@@ -253,13 +272,42 @@ base::Task<base::Result<contract::Reply>> RemoteService::open_stream(http::Clien
   context.cancellation = cancellation;
   OPALINE_CO_TRY(std::unique_ptr<http::ClientStream> stream,
                  co_await client_.open(settings_.endpoint, std::move(request), std::move(context)));
-  if (const unsigned status = stream->status(); status != 200) {
+  if (const unsigned status = stream->status(); !good(status)) {
     const std::string body = co_await read_excerpt(std::move(stream));
     co_return base::fail(upstream_error(upstream_, status, body));
   }
-  co_return contract::Reply(
-      std::unique_ptr<contract::ChatStream>(std::make_unique<RemoteChatStream>(
-          upstream_, std::move(stream), std::move(cancellation), std::move(follows))));
+  co_return OpenStream{.stream = std::move(stream),
+                       .cancellation = std::move(cancellation),
+                       .follows = std::move(follows)};
+}
+
+// --- Any JSON
+
+base::Task<base::Result<contract::Reply>> RemoteService::ask(contract::JsonRequest request,
+                                                             base::Context context) {
+  http::ClientRequest post =
+      post_request(settings_.path, boost::json::serialize(request.body), context);
+  // What a service of somebody's own does over there nobody knows: it is asked once.
+  post.idempotent = false;
+  if (request.stream) {
+    OPALINE_CO_TRY(OpenStream opened, co_await open(std::move(post), std::move(context)));
+    co_return contract::Reply(
+        std::unique_ptr<contract::ByteStream>(std::make_unique<RemoteByteStream>(
+            upstream_, std::move(opened.stream), std::move(opened.cancellation),
+            std::move(opened.follows))));
+  }
+  OPALINE_CO_TRY(http::ClientResponse response,
+                 co_await client_.send(settings_.endpoint, std::move(post), std::move(context)));
+  if (!good(response.status))
+    co_return base::fail(upstream_error(upstream_, response.status, response.body));
+  std::string type(response.headers.get("content-type"));
+  if (!type.empty() && !type.contains("json") && !type.starts_with("text/plain")) {
+    co_return contract::BytesReply{.content_type = std::move(type),
+                                   .bytes = std::move(response.body)};
+  }
+  auto body = contract::parse_json(response.body);
+  if (!body) co_return base::fail(unreadable_reply(upstream_, "JSON", body.error(), response.body));
+  co_return contract::JsonReply{.body = *std::move(body)};
 }
 
 // --- One exchange

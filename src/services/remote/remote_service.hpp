@@ -34,6 +34,7 @@ struct RemoteSettings {
 ///              anything else                OPEA {"input", "retrieved_docs", "top_n"}
 ///   llm        anything                     OpenAI's chat completions; a prompt goes to
 ///   /completions beside it
+///   custom     anything                     the JSON as it is, and the answer as it comes
 ///
 /// Sends the trace, and what is left of the deadline in x-request-deadline-ms. Never retries: a
 /// retry needs the budget of the whole request, which only the caller knows. Any thread; the client
@@ -56,6 +57,12 @@ class RemoteService final : public contract::Service {
 
  private:
   enum class Dialect { openai, tei, cohere, opea };
+  /// A reply of status 2xx whose body is still to come, and what ends it.
+  struct OpenStream {
+    std::unique_ptr<http::ClientStream> stream;
+    std::shared_ptr<base::Cancellation> cancellation;
+    base::Cancellation::Registration follows;
+  };
 
   RemoteService(RemoteSettings settings, std::string api_key, http::Client& client);
 
@@ -73,6 +80,9 @@ class RemoteService final : public contract::Service {
                                                  base::Context context);
   base::Task<base::Result<contract::Reply>> open_stream(http::ClientRequest request,
                                                         base::Context context);
+  base::Task<base::Result<contract::Reply>> ask(contract::JsonRequest request,
+                                                base::Context context);
+  base::Task<base::Result<OpenStream>> open(http::ClientRequest request, base::Context context);
 
   /// The body of a reply of status 200.
   base::Task<base::Result<std::string>> post(std::string body, base::Context context);

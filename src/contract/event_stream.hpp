@@ -7,7 +7,7 @@
 
 #include "base/result.hpp"
 
-namespace opaline::http {
+namespace opaline::contract {
 
 /// One server-sent event (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 struct Event {
@@ -48,4 +48,4 @@ class EventParser {
 /// has none.
 [[nodiscard]] std::string format_event(std::string_view data, std::string_view type = {});
 
-}  // namespace opaline::http
+}  // namespace opaline::contract

@@ -1,4 +1,4 @@
-#include "http/event_stream.hpp"
+#include "contract/event_stream.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 
 #include "base/limits.hpp"
 
-namespace opaline::http {
+namespace opaline::contract {
 namespace {
 
 using namespace std::string_literals;
@@ -110,4 +110,4 @@ TEST(FormatEvent, SplitsLinesSoThatTheParserJoinsThem) {
 }
 
 }  // namespace
-}  // namespace opaline::http
+}  // namespace opaline::contract

@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "base/assert.hpp"
-#include "http/event_stream.hpp"
+#include "contract/event_stream.hpp"
 
 namespace {
 
-using namespace opaline::http;
+using namespace opaline::contract;
 
 struct Reading {
   std::vector<Event> events;

@@ -1,11 +1,11 @@
-#include "http/event_stream.hpp"
+#include "contract/event_stream.hpp"
 
 #include <utility>
 
 #include "base/assert.hpp"
 #include "base/limits.hpp"
 
-namespace opaline::http {
+namespace opaline::contract {
 
 base::Result<void> EventParser::feed(std::string_view bytes) {
   while (!bytes.empty()) {
@@ -83,4 +83,4 @@ std::string format_event(std::string_view data, std::string_view type) {
   return text;
 }
 
-}  // namespace opaline::http
+}  // namespace opaline::contract

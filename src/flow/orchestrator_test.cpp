@@ -1,0 +1,357 @@
+#include "flow/orchestrator.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <functional>
+#include <map>
+
+#include "flow/scripted_service.hpp"
+
+namespace opaline::flow {
+namespace {
+
+using base::ErrorCode;
+using contract::JsonReply;
+using contract::JsonRequest;
+using contract::Reply;
+using contract::Request;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+namespace json = boost::json;
+
+json::value of(std::string_view text) { return json::parse(text); }
+std::string text(const JsonStepOutput& output) {
+  return json::serialize(std::get<json::value>(output));
+}
+
+/// A stream of given pieces of bytes, then the end.
+class Pieces final : public contract::ByteStream {
+ public:
+  Pieces(std::vector<std::string> pieces, Journal* journal)
+      : pieces_(std::move(pieces)), journal_(journal) {}
+  ~Pieces() override { journal_->push_back("stream gone"); }
+  const std::string& content_type() const override { return type_; }
+  base::Task<base::Result<std::optional<std::string>>> next() override {
+    if (place_ == pieces_.size()) co_return std::nullopt;
+    co_return pieces_[place_++];
+  }
+
+ private:
+  std::vector<std::string> pieces_;
+  Journal* journal_;
+  std::size_t place_ = 0;
+  std::string type_ = "text/event-stream";
+};
+
+class OrchestratorTest : public testing::Test {
+ protected:
+  using Answer = std::function<base::Result<Reply>(const json::value&, bool stream)>;
+
+  /// "a>b a>c": steps in order of their first mention.
+  void flow(std::string_view edges, const std::map<std::string, Answer>& answers = {},
+            const std::vector<std::string>& generating = {}) {
+    Graph graph;
+    const auto node = [&](std::string_view name) {
+      if (const auto found = graph.find(name)) return *found;
+      auto scripted = std::make_unique<ScriptedService>(std::string(name),
+                                                        contract::ServiceKind::custom, &journal_);
+      const auto answer = answers.find(std::string(name));
+      scripted->script = [answer = answer == answers.end() ? Answer() : answer->second,
+                          name = std::string(name)](const Request& request) -> base::Result<Reply> {
+        const auto& asked = std::get<JsonRequest>(request);
+        if (answer) return answer(asked.body, asked.stream);
+        json::object reply;
+        reply.emplace(name, asked.body);
+        return JsonReply{.body = std::move(reply)};
+      };
+      services_[std::string(name)] = scripted.get();
+      const bool generates = std::ranges::find(generating, std::string(name)) != generating.end();
+      steps_.push_back({.service = scripted.get(), .generates = generates});
+      made_.push_back(std::move(scripted));
+      return graph.add(std::string(name)).value();
+    };
+    while (!edges.empty()) {
+      const std::size_t end = std::min(edges.find(' '), edges.size());
+      const std::string_view edge = edges.substr(0, end);
+      edges.remove_prefix(std::min(end + 1, edges.size()));
+      const std::size_t arrow = edge.find('>');
+      const Graph::Node from = node(edge.substr(0, arrow));
+      if (arrow != std::string_view::npos) {
+        const Graph::Node to = node(edge.substr(arrow + 1));
+        ASSERT_TRUE(graph.connect(from, to));
+      }
+    }
+    auto created = Orchestrator::create(std::move(graph), steps_);
+    ASSERT_TRUE(created) << created.error().message;
+    orchestrator_ = *std::move(created);
+  }
+
+  void start(JsonFlowRequest request, StepHooks* hooks = nullptr) {
+    outcome_.of(
+        loop_, orchestrator_->schedule(
+                   std::move(request), context_, hooks, [this](const StepReport& report) {
+                     reports_.push_back(std::string(report.step) + (report.error ? " failed" : ""));
+                   }));
+    settle(loop_);
+  }
+  JsonFlowReply run(JsonFlowRequest request, StepHooks* hooks = nullptr) {
+    start(std::move(request), hooks);
+    EXPECT_TRUE(outcome_.value()) << outcome_.value().error().message;
+    return outcome_.value() ? *std::move(outcome_.value()) : JsonFlowReply{};
+  }
+  base::Error error_of(JsonFlowRequest request, StepHooks* hooks = nullptr) {
+    start(std::move(request), hooks);
+    EXPECT_FALSE(outcome_.value());
+    return outcome_.value() ? base::Error{} : outcome_.value().error();
+  }
+  std::string read(contract::ByteStream& stream) {
+    std::string all;
+    for (;;) {
+      Outcome<base::Result<std::optional<std::string>>> next;
+      next.of(loop_, stream.next());
+      settle(loop_);
+      if (!next.value()) return all + "ERROR " + next.value().error().message;
+      if (!*next.value()) return all;
+      all += **next.value();
+    }
+  }
+  static contract::ByteStream& stream(JsonFlowReply& reply, std::string_view step) {
+    return *std::get<std::unique_ptr<contract::ByteStream>>(reply.find(step)->output);
+  }
+  Answer says(std::string_view body) {
+    return [body = std::string(body)](const json::value&, bool) -> base::Result<Reply> {
+      return JsonReply{.body = of(body)};
+    };
+  }
+  Answer streams(std::vector<std::string> pieces) {
+    return [this, pieces](const json::value&, bool wanted) -> base::Result<Reply> {
+      if (!wanted) return JsonReply{.body = of(R"({"text":"whole"})")};
+      return std::unique_ptr<contract::ByteStream>(std::make_unique<Pieces>(pieces, &journal_));
+    };
+  }
+  json::value asked(const std::string& step) const {
+    return std::get<JsonRequest>(services_.at(step)->requests.at(0)).body;
+  }
+
+  base::EventLoop loop_;
+  Journal journal_;
+  std::vector<std::string> reports_;
+  std::vector<std::unique_ptr<ScriptedService>> made_;
+  std::map<std::string, ScriptedService*> services_;
+  std::vector<JsonStep> steps_;
+  std::unique_ptr<Orchestrator> orchestrator_;
+  base::Context context_;
+  Outcome<base::Result<JsonFlowReply>> outcome_;
+};
+
+TEST_F(OrchestratorTest, HandsEachOutputToTheNextStep) {
+  flow("a>b");
+  auto reply = run({.inputs = of(R"({"n":1})"), .parameters = {}, .stream = false});
+  EXPECT_EQ(text(reply.find("b")->output), R"({"b":{"a":{"n":1}}})");
+  ASSERT_EQ(reply.final_results().size(), 1U);
+  EXPECT_EQ(reply.final_results().front()->step, "b");
+  EXPECT_THAT(reports_, ElementsAre("a", "b"));
+}
+
+TEST_F(OrchestratorTest, MergesOutputsWhereBranchesJoin) {
+  flow("a>c b>c", {{"a", says(R"({"x":1,"same":"a"})")}, {"b", says(R"({"y":2,"same":"b"})")}});
+  run({.inputs = of("{}"), .parameters = {}, .stream = false});
+  EXPECT_EQ(json::serialize(asked("c")), R"({"x":1,"same":"b","y":2})");
+}
+
+TEST_F(OrchestratorTest, StartsBranchesAtOnce) {
+  flow("a>c b>c");
+  services_["a"]->held = services_["b"]->held = true;
+  start({.inputs = of("{}"), .parameters = {}, .stream = false});
+  EXPECT_THAT(journal_, ElementsAre("start a", "start b"));
+  services_["b"]->release();
+  settle(loop_);
+  EXPECT_FALSE(outcome_.ended());
+  services_["a"]->release();
+  settle(loop_);
+  EXPECT_TRUE(outcome_.ended());
+}
+
+TEST_F(OrchestratorTest, LaysParametersOverWhatGeneratingStepsGet) {
+  flow("a>llm", {{"a", says(R"({"text":"hi","max_tokens":5})")}}, {"llm"});
+  json::object parameters;
+  parameters.emplace("max_tokens", 17);
+  run({.inputs = of("{}"), .parameters = parameters, .stream = false});
+  EXPECT_EQ(json::serialize(asked("llm")), R"({"text":"hi","max_tokens":17,"stream":false})");
+  EXPECT_EQ(json::serialize(asked("a")), "{}");
+}
+
+TEST_F(OrchestratorTest, LeavesOutWhatIsBlackListed) {
+  flow("a>b a>c", {{"a", says(R"({"text":"no","downstream_black_list":["^c$"]})")}});
+  auto reply = run({.inputs = of("{}"), .parameters = {}, .stream = false});
+  EXPECT_NE(reply.find("b"), nullptr);
+  EXPECT_EQ(reply.find("c"), nullptr);
+  EXPECT_THAT(reply.reached, ElementsAre("a", "b"));
+}
+
+TEST_F(OrchestratorTest, AJoinIsNotReachedThroughACutEdgeAlone) {
+  flow("a>c b>c", {{"b", says(R"({"downstream_black_list":[".*"]})")}});
+  services_["b"]->held = true;
+  start({.inputs = of("{}"), .parameters = {}, .stream = false});
+  services_["b"]->release();
+  settle(loop_);
+  EXPECT_THAT(journal_, ElementsAre("start a", "end a", "start b", "end b"));
+}
+
+TEST_F(OrchestratorTest, ABlockedRequestStreamsTheReason) {
+  flow("guard>llm", {{"guard", says(R"({"text":"It's no","downstream_black_list":[".*"]})")}},
+       {"llm"});
+  auto reply = run({.inputs = of("{}"), .parameters = {}, .stream = true});
+  EXPECT_EQ(read(stream(reply, "guard")), "data: b\"It's no\"\n\ndata: [DONE]\n\n");
+  EXPECT_TRUE(services_["llm"]->requests.empty());
+}
+
+TEST_F(OrchestratorTest, IgnoresAPatternThatIsNone) {
+  flow("a>b", {{"a", says(R"({"downstream_black_list":["(", 7]})")}});
+  auto reply = run({.inputs = of("{}"), .parameters = {}, .stream = false});
+  EXPECT_NE(reply.find("b"), nullptr);
+}
+
+TEST_F(OrchestratorTest, StreamsTheLastGeneratingStep) {
+  flow("a>llm", {{"llm", streams({"data: {\"x\":", "1}\n\n", "data: [DONE]\n\n"})}}, {"llm"});
+  auto reply = run({.inputs = of("{}"), .parameters = {}, .stream = true});
+  EXPECT_TRUE(asked("llm").at("stream").as_bool());
+  EXPECT_THAT(reports_, ElementsAre("a"));
+  EXPECT_EQ(read(stream(reply, "llm")), "data: {\"x\":1}\n\ndata: [DONE]\n\n");
+  EXPECT_THAT(reports_, ElementsAre("a", "llm"));
+}
+
+TEST_F(OrchestratorTest, AStreamThatIsDroppedEndsItsStep) {
+  flow("llm", {{"llm", streams({"data: 1\n\n"})}}, {"llm"});
+  {
+    auto reply = run({.inputs = of("{}"), .parameters = {}, .stream = true});
+    EXPECT_NE(reply.find("llm"), nullptr);
+  }
+  outcome_ = {};
+  EXPECT_THAT(reports_, ElementsAre("llm failed"));
+  EXPECT_EQ(journal_.back(), "stream gone");
+}
+
+TEST_F(OrchestratorTest, SendsSentencesOfAStreamThroughTheNextStep) {
+  flow("llm>upper",
+       {{"llm", streams({"data: b'One'\n\ndata: b' two.'\n",
+                         "\ndata: {\"choices\":[{\"index\":0,"
+                         "\"delta\":{\"content\":\" Three\"}}]}\n\n",
+                         "data: [DONE]\n\n"})},
+        {"upper",
+         [](const json::value& body, bool) -> base::Result<Reply> {
+           std::string said(body.at("text").as_string());
+           std::ranges::transform(said, said.begin(), [](char c) { return std::toupper(c); });
+           json::object reply;
+           reply.emplace("text", said);
+           return JsonReply{.body = std::move(reply)};
+         }}},
+       {"llm"});
+  auto reply = run({.inputs = of("{}"), .parameters = {}, .stream = true});
+  EXPECT_EQ(reply.find("llm"), nullptr);
+  ASSERT_EQ(reply.final_results().size(), 1U);
+  EXPECT_EQ(read(stream(reply, "upper")),
+            "data: b'ONE '\n\ndata: b'TWO.'\n\ndata: b' THREE'\n\ndata: [DONE]\n\n");
+}
+
+TEST_F(OrchestratorTest, AStreamWithLongerWaysToGoIsAskedForWhole) {
+  flow("llm>b b>c", {{"llm", streams({})}}, {"llm"});
+  auto reply = run({.inputs = of("{}"), .parameters = {}, .stream = true});
+  EXPECT_EQ(text(reply.find("c")->output), R"({"c":{"b":{"text":"whole"}}})");
+}
+
+TEST_F(OrchestratorTest, KeepsTheBytesOfTheLastStep) {
+  flow("a>tts", {{"tts", [](const json::value&, bool) -> base::Result<Reply> {
+                    return contract::BytesReply{.content_type = "audio/wav", .bytes = "RIFF"};
+                  }}});
+  auto reply = run({.inputs = of("{}"), .parameters = {}, .stream = false});
+  EXPECT_EQ(std::get<contract::BytesReply>(reply.find("tts")->output).bytes, "RIFF");
+}
+
+TEST_F(OrchestratorTest, BytesInTheMiddleNeedAHook) {
+  const Answer wav = [](const json::value&, bool) -> base::Result<Reply> {
+    return contract::BytesReply{.content_type = "audio/wav", .bytes = "RIFF"};
+  };
+  flow("tts>b", {{"tts", wav}});
+  const base::Error error = error_of({.inputs = of("{}"), .parameters = {}, .stream = false});
+  EXPECT_THAT(error.message, HasSubstr("step 'b': step 'tts' before it did not answer with JSON"));
+}
+
+TEST_F(OrchestratorTest, TheFirstFailureNamesItsStepAndStopsTheOthers) {
+  flow("a>c b>c", {{"a", [](const json::value&, bool) -> base::Result<Reply> {
+                      return base::fail(ErrorCode::unavailable, "down");
+                    }}});
+  services_["b"]->held = true;
+  const base::Error error = error_of({.inputs = of("{}"), .parameters = {}, .stream = false});
+  EXPECT_EQ(error.code, ErrorCode::unavailable);
+  EXPECT_EQ(error.message, "step 'a': down");
+  EXPECT_EQ(journal_.back(), "cancelled b");
+}
+
+TEST_F(OrchestratorTest, OutputsThatCannotBeMergedAreAnError) {
+  flow("a>c b>c", {{"a", says("[1]")}});
+  const base::Error error = error_of({.inputs = of("{}"), .parameters = {}, .stream = false});
+  EXPECT_THAT(error.message, HasSubstr("step 'c': the outputs of the steps before it cannot"));
+}
+
+TEST_F(OrchestratorTest, ThrowingIsAnErrorOfTheStep) {
+  flow("a", {{"a", [](const json::value&, bool) -> base::Result<Reply> {
+                throw std::runtime_error("surprise");
+              }}});
+  EXPECT_EQ(error_of({.inputs = of("{}"), .parameters = {}, .stream = false}).code,
+            ErrorCode::internal);
+}
+
+/// ChatQnA's way: without documents the reranking is taken out of the run.
+class TakesOutB final : public StepHooks {
+ public:
+  base::Task<base::Result<json::value>> align_inputs(json::value inputs, HookSite site) override {
+    seen.push_back("in " + std::string(site.step) + " " + json::serialize(inputs));
+    co_return inputs;
+  }
+  base::Task<base::Result<json::value>> align_outputs(JsonOrBytes output, const json::value& inputs,
+                                                      HookSite site) override {
+    seen.push_back("out " + std::string(site.step) + " " + json::serialize(inputs));
+    if (site.step == "a") {
+      const Graph::Node a = site.graph.find("a").value();
+      const Graph::Node b = site.graph.find("b").value();
+      const Graph::Node c = site.graph.find("c").value();
+      EXPECT_TRUE(site.graph.connect(a, c));
+      site.graph.isolate(b);
+    }
+    co_return std::get<json::value>(std::move(output));
+  }
+  std::vector<std::string> seen;
+};
+
+TEST_F(OrchestratorTest, AHookMayTakeAStepOutOfItsRunAlone) {
+  flow("a>b b>c", {{"a", says(R"({"docs":[]})")}});
+  TakesOutB hooks;
+  auto reply = run({.inputs = of("{}"), .parameters = {}, .stream = false}, &hooks);
+  EXPECT_THAT(hooks.seen,
+              ElementsAre("in a {}", "out a {}", R"(in c {"docs":[]})", R"(out c {"docs":[]})"));
+  EXPECT_THAT(reply.reached, ElementsAre("a", "c"));
+  EXPECT_EQ(orchestrator_->graph().successors(0).size(), 1U) << "other requests go the old way";
+}
+
+TEST_F(OrchestratorTest, NothingStartsWhenTheTimeIsOver) {
+  flow("a");
+  context_.deadline = base::Context::Clock::now();
+  EXPECT_EQ(error_of({.inputs = of("{}"), .parameters = {}, .stream = false}).code,
+            ErrorCode::deadline_exceeded);
+}
+
+TEST(OrchestratorCreate, NeedsServicesThatTakeJson) {
+  Graph graph;
+  ASSERT_TRUE(graph.add("a"));
+  EXPECT_EQ(Orchestrator::create(graph, {JsonStep{}}).error().message,
+            "step 'a': it has no service that takes JSON");
+  EXPECT_EQ(Orchestrator::create(Graph(), {}).error().code, ErrorCode::failed_precondition);
+}
+
+}  // namespace
+}  // namespace opaline::flow

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/cancellation.hpp"
+#include "base/context.hpp"
+#include "contract/json_message.hpp"
+#include "contract/service.hpp"
+#include "flow/event_text.hpp"
+
+namespace opaline::flow {
+
+/// A streamed answer on its way through one more step: gathers the text until a sentence ends (one
+/// of . ? ! 。 ， ！), sends it to the step as {"text": …}, and streams the words of the `text`
+/// that comes back as OPEA's events: data: b'…', at the end data: [DONE]. On the request's thread.
+class SentenceRelay final : public contract::ByteStream {
+ public:
+  /// @param step must outlive this. @param name of the step, for errors.
+  SentenceRelay(std::unique_ptr<contract::ByteStream> answer, contract::Service& step,
+                std::string name, base::Context context);
+
+  [[nodiscard]] const std::string& content_type() const override { return content_type_; }
+  /// @error of the answer, or of the step, led by its name.
+  base::Task<base::Result<std::optional<std::string>>> next() override;
+
+ private:
+  /// Into sentence_, until it ends or the stream does.
+  base::Task<base::Result<void>> gather_sentence();
+  base::Task<base::Result<std::string>> pass_on(std::string sentence);
+
+  std::unique_ptr<contract::ByteStream> answer_;
+  contract::Service& step_;
+  std::string name_;
+  base::Context context_;
+  std::string content_type_ = "text/event-stream";
+  EventText text_;
+  std::string sentence_;
+  bool ended_ = false;
+};
+
+/// One text as OPEA streams it, then [DONE].
+class TextStream final : public contract::ByteStream {
+ public:
+  explicit TextStream(std::string_view text);
+  [[nodiscard]] const std::string& content_type() const override { return content_type_; }
+  base::Task<base::Result<std::optional<std::string>>> next() override;
+
+ private:
+  std::optional<std::string> events_;
+  std::string content_type_ = "text/event-stream";
+};
+
+}  // namespace opaline::flow
