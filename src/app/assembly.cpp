@@ -7,6 +7,7 @@
 #include "app/embedded_console.hpp"
 #include "app/listener.hpp"
 #include "engine/model_library.hpp"
+#include "flow/json_face.hpp"
 #include "operations/observe/prometheus.hpp"
 #include "services/answering/answering_service.hpp"
 #include "services/remote/remote_service.hpp"
@@ -46,8 +47,9 @@ base::Result<std::unique_ptr<Assembly>> Assembly::create(const UpSettings& setti
 }
 
 base::Result<void> Assembly::build(const UpSettings& settings) {
-  OPALINE_TRY(flow::FlowSpec spec,
+  OPALINE_TRY(flow_,
               settings.flow.empty() ? flow::built_in_flow() : flow::load_flow(settings.flow));
+  const flow::FlowSpec& spec = flow_;
   OPALINE_TRY(gateway_settings_, settings.listen.gateway());
   OPALINE_TRY_DO(build_models(settings, spec));
   if (find_own(spec, ServiceKind::retrieval) != nullptr ||
@@ -59,17 +61,16 @@ base::Result<void> Assembly::build(const UpSettings& settings) {
     services_.dataprep = &library_->dataprep();
   }
   services_.llm = models_->llm();
-  std::vector<contract::Service*> steps;
   std::vector<std::pair<flow::ServiceSpec, contract::Service*>> own_ports;
   for (std::size_t i = 0; i < spec.services.size(); ++i) {
     OPALINE_TRY(contract::Service * service, build_service(spec.services[i]));
-    if (i < spec.graph.size()) steps.push_back(service);
+    if (i < spec.graph.size()) steps_.push_back(service);
     if (spec.services[i].url.empty() && spec.services[i].port)
       own_ports.emplace_back(spec.services[i], service);
   }
   if (services_.embedding == nullptr) services_.embedding = models_->embedding();
   if (services_.reranking == nullptr) services_.reranking = models_->reranking();
-  OPALINE_TRY(runner_, flow::Runner::create(std::move(spec), std::move(steps)));
+  OPALINE_TRY_DO(build_flow());
   OPALINE_TRY_DO(build_gateway());
   OPALINE_TRY_DO(listen(settings));
   for (const auto& [own, service] : own_ports)
@@ -132,15 +133,15 @@ contract::Service& Assembly::keep(std::unique_ptr<contract::Service> service) {
 
 base::Result<contract::Service*> Assembly::build_remote(const flow::ServiceSpec& spec) {
   OPALINE_TRY(auto endpoint, http::Endpoint::parse(spec.url));
-  OPALINE_TRY(auto remote,
-              services::RemoteService::create({.kind = spec.kind,
-                                               .endpoint = std::move(endpoint),
-                                               .path = spec.endpoint,
-                                               .model = option(spec, "model"),
-                                               .api_key = option(spec, "api_key"),
-                                               .peer = services::RemoteSettings::Peer::foreign,
-                                               .label = ""},
-                                              client_));
+  OPALINE_TRY(auto remote, services::RemoteService::create(
+                               {.kind = flow_.passes_json() ? ServiceKind::custom : spec.kind,
+                                .endpoint = std::move(endpoint),
+                                .path = spec.endpoint,
+                                .model = option(spec, "model"),
+                                .api_key = option(spec, "api_key"),
+                                .peer = services::RemoteSettings::Peer::foreign,
+                                .label = ""},
+                               client_));
   return &keep(std::move(remote));
 }
 
@@ -192,6 +193,23 @@ base::Result<contract::Service*> Assembly::build_service(const flow::ServiceSpec
   return service;
 }
 
+base::Result<void> Assembly::build_flow() {
+  if (!flow_.passes_json()) {
+    OPALINE_TRY(runner_, flow::Runner::create(flow_, steps_));
+    return {};
+  }
+  std::vector<flow::JsonStep> steps;
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    contract::Service* service = steps_[i];
+    if (service->kind() != ServiceKind::custom) {
+      service = &keep(std::make_unique<flow::JsonFace>(*service));
+    }
+    steps.push_back({.service = service, .generates = flow_.services[i].kind == ServiceKind::llm});
+  }
+  OPALINE_TRY(json_flow_, flow::Orchestrator::create(flow_.graph, std::move(steps)));
+  return {};
+}
+
 base::Result<void> Assembly::build_gateway() {
   if (library_) gateway_settings_.answer_sources = 5;
   gateway_settings_.answer_mode = answer_ == AnswerMode::extract ? "extract" : "generate";
@@ -199,7 +217,9 @@ base::Result<void> Assembly::build_gateway() {
               gateway::Gateway::create(
                   gateway_settings_,
                   gateway::Collaborators{
-                      .runner = *runner_,
+                      .flow = flow_,
+                      .runner = runner_.get(),
+                      .json_flow = json_flow_.get(),
                       .services = services_,
                       .metrics = metrics_,
                       .metrics_text = [this] { return operations::prometheus_text(metrics_); },
@@ -210,7 +230,7 @@ base::Result<void> Assembly::build_gateway() {
 }
 
 base::Result<void> Assembly::listen(const UpSettings& settings) {
-  const flow::FlowSpec& spec = runner_->spec();
+  const flow::FlowSpec& spec = flow_;
   http::ServerSettings server = server_settings(settings.listen, spec.host, spec.port);
   gateway_->install(server);
   host_ = server.host;
@@ -256,9 +276,7 @@ std::vector<gateway::Part> Assembly::parts() const {
   const auto add = [&all](std::string name, const contract::Service* service) {
     if (service != nullptr) all.push_back({std::move(name), service->health()});
   };
-  const flow::FlowSpec& spec = runner_->spec();
-  for (std::size_t i = 0; i < spec.graph.size(); ++i)
-    add(spec.graph.name(i), runner_->services()[i]);
+  for (std::size_t i = 0; i < steps_.size(); ++i) add(flow_.graph.name(i), steps_[i]);
   add("embedding model", models_->embedding());
   add("language model", models_->llm());
   if (library_) add("ingestion", &library_->dataprep());

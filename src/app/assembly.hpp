@@ -12,6 +12,7 @@
 #include "base/metric.hpp"
 #include "base/result.hpp"
 #include "contract/service.hpp"
+#include "flow/orchestrator.hpp"
 #include "flow/runner.hpp"
 #include "gateway/gateway.hpp"
 #include "gateway/microservice_gateway.hpp"
@@ -35,7 +36,7 @@ class Assembly {
   void stop();
 
   [[nodiscard]] std::string url() const;
-  [[nodiscard]] const flow::FlowSpec& flow() const { return runner_->spec(); }
+  [[nodiscard]] const flow::FlowSpec& flow() const { return flow_; }
   [[nodiscard]] bool ready() const;
   /// What is not ready yet, and why.
   [[nodiscard]] std::vector<gateway::Part> parts() const;
@@ -51,6 +52,7 @@ class Assembly {
   base::Result<contract::Service*> build_service(const flow::ServiceSpec& spec);
   base::Result<contract::Service*> build_llm(const flow::ServiceSpec& spec);
   base::Result<contract::Service*> build_remote(const flow::ServiceSpec& spec);
+  base::Result<void> build_flow();
   base::Result<void> build_gateway();
   base::Result<void> listen(const UpSettings& settings);
   base::Result<void> listen_for_service(const UpSettings& settings, const flow::ServiceSpec& spec,
@@ -69,7 +71,10 @@ class Assembly {
   std::unique_ptr<Library> library_;  // Null when the flow retrieves elsewhere or not at all.
   std::vector<std::unique_ptr<contract::Service>> made_;
   gateway::Services services_;
-  std::unique_ptr<flow::Runner> runner_;
+  flow::FlowSpec flow_;
+  std::vector<contract::Service*> steps_;  // One a step of the flow.
+  std::unique_ptr<flow::Runner> runner_;   // One of the two, as the flow passes its messages.
+  std::unique_ptr<flow::Orchestrator> json_flow_;
   std::unique_ptr<gateway::Gateway> gateway_;
   std::vector<std::unique_ptr<gateway::MicroserviceGateway>> service_gateways_;
   std::vector<std::unique_ptr<http::Server>> service_servers_;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -436,6 +437,12 @@ base::Result<FlowSpec> read_flow(std::string_view yaml, const std::string& name)
 base::Result<FlowSpec> load_flow(const std::filesystem::path& file) {
   OPALINE_TRY(const std::string text, read_file(file));
   return read_flow(text, file.string());
+}
+
+bool FlowSpec::passes_json() const {
+  return std::ranges::any_of(std::span(services).first(graph.size()), [](const ServiceSpec& one) {
+    return one.kind == contract::ServiceKind::custom;
+  });
 }
 
 FlowSpec built_in_flow() {

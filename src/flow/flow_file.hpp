@@ -41,6 +41,10 @@ struct FlowSpec {
   std::string endpoint = "/v1/chatqna";
   std::vector<std::string> notes;  ///< What is right but may surprise; for people.
 
+  /// A step is of the kind `custom`: what passes between the steps is JSON (see Orchestrator), else
+  /// typed messages (see Runner).
+  [[nodiscard]] bool passes_json() const;
+
   friend bool operator==(const FlowSpec&, const FlowSpec&) = default;
 };
 

@@ -197,14 +197,15 @@ TEST(FlowFile, SaysWhatIsWrongWithAService) {
        "kind, type, "
        "service_type, model, api_key, run and mode"},
       {"kind: guardrail",
-       "f:1:33: unknown kind 'guardrail'; the kinds are embedding, retrieval, reranking, llm and "
-       "dataprep"},
+       "f:1:33: unknown kind 'guardrail'; the kinds are embedding, retrieval, reranking, llm, "
+       "dataprep and custom"},
       {"kind: retreival", "f:1:33: unknown kind 'retreival'; did you mean 'retrieval'?"},
       {"kind: llm, type: llm", "f:1:44: the same as 'kind'; leave one out"},
       {"port: 6000",
        "f:1:23: cannot tell what kind of service 'x' is; add 'kind:', one of embedding, retrieval, "
-       "reranking, "
-       "llm and dataprep"},
+       "reranking, llm, dataprep and custom, or the URL of a service of your own"},
+      {"kind: custom, port: 7000",
+       "f:1:30: a service of your own runs somewhere else: say where with 'url:'"},
       {"kind: llm, port: 70000",
        "f:1:44: expected a port, a whole number 1 … 65535, for 'port', found '70000'"},
       {"kind: llm, endpoint: v1/x",
@@ -450,6 +451,20 @@ TEST_F(FlowFileOnDisk, ALargeFileIsRefused) {
   const auto error = load_flow(write(std::string(limits::kFlowFileBytes + 1, '#'))).error();
   EXPECT_EQ(error.code, ErrorCode::invalid_argument);
   EXPECT_TRUE(error.message.ends_with("is too large: a flow file has at most 1048576 bytes"));
+}
+
+TEST(FlowFile, TakesAServiceOfUnknownKindAtAUrlForOneOfTheUsersOwn) {
+  const auto flow = read_flow(
+      "opea_micro_services: {s1: {url: 'http://h:1/v1/add'}, embedding: {}, "
+      "llm: {kind: custom, url: 'http://h:2/v1'}}\n"
+      "opea_mega_service: {mega_flow: [s1 >> embedding >> llm]}",
+      "f");
+  ASSERT_TRUE(flow) << flow.error().message;
+  EXPECT_TRUE(flow->passes_json());
+  EXPECT_EQ(flow->services[0].kind, contract::ServiceKind::custom);
+  EXPECT_EQ(flow->services[0].endpoint, "/v1/add");
+  EXPECT_EQ(flow->services[2].kind, contract::ServiceKind::custom);
+  EXPECT_FALSE(built_in_flow().passes_json());
 }
 
 }  // namespace

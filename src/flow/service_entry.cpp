@@ -17,8 +17,8 @@ namespace {
 
 using contract::ServiceKind;
 
-constexpr std::array<std::string_view, 5> kKindNames = {"embedding", "retrieval", "reranking",
-                                                        "llm", "dataprep"};
+constexpr std::array<std::string_view, 6> kKindNames = {"embedding", "retrieval", "reranking",
+                                                        "llm",       "dataprep",  "custom"};
 
 /// The text itself is not shown: it may be the key.
 bool is_key_reference(std::string_view text) {
@@ -176,9 +176,12 @@ class ServiceReader {
                       contract::name(*by_endpoint)));
     } else if (by_name || by_endpoint) {
       set_kind(by_name ? *by_name : *by_endpoint);
+    } else if (remote()) {
+      set_kind(ServiceKind::custom);
     } else {
       mistakes_.add(entry_.place,
-                    fmt::format("cannot tell what kind of service {} is; add 'kind:', one of {}",
+                    fmt::format("cannot tell what kind of service {} is; add 'kind:', one of {}, "
+                                "or the URL of a service of your own",
                                 in_quotes(spec().name), listed(kKindNames)));
     }
   }
@@ -186,6 +189,13 @@ class ServiceReader {
   void explicit_kind(std::string_view key) {
     const auto text = keys_.text(key);
     if (!text) return;
+    if (*text == contract::name(ServiceKind::custom)) {
+      set_kind(ServiceKind::custom);
+      if (!remote()) {
+        keys_.wrong(key, "a service of your own runs somewhere else: say where with 'url:'");
+      }
+      return;
+    }
     if (const auto kind = kind_of_name(*text)) {
       set_kind(*kind);
       return;

@@ -38,7 +38,8 @@ class Deployment : public testing::Test {
   void open() {
     gateway_.reset();
     auto made = Gateway::create(
-        settings_, {.runner = *runner_,
+        settings_, {.flow = runner_->spec(),
+                    .runner = runner_.get(),
                     .services = services_,
                     .metrics = registry_,
                     .metrics_text = [] { return std::string("metrics text\n"); },

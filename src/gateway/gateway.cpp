@@ -5,6 +5,7 @@
 #include "contract/json_writer.hpp"
 #include "gateway/answer_routes.hpp"
 #include "gateway/document_routes.hpp"
+#include "gateway/json_flow_routes.hpp"
 #include "gateway/microservice_routes.hpp"
 #include "gateway/search_routes.hpp"
 #include "gateway/system_routes.hpp"
@@ -44,7 +45,7 @@ std::string config_json(const GatewaySettings& settings, const Collaborators& wi
     if (with.services.find(kind) != nullptr) body.value(contract::name(kind));
   }
   body.end_array();
-  write_flow(body, with.runner.spec());
+  write_flow(body, with.flow);
   body.end_object();
   return std::move(body).take();
 }
@@ -77,13 +78,19 @@ std::vector<Route> make_routes(const GatewaySettings& settings, const Collaborat
                                GatewayMetrics& metrics) {
   const AnswerStreamSettings stream{.heartbeat = settings.heartbeat};
   const auto models = with_flow_models(with.models);
-  std::vector<Route> routes = answer_routes({.runner = with.runner,
-                                             .llm = with.services.llm,
-                                             .models = models,
-                                             .query_characters = settings.query_characters,
-                                             .search_candidates = settings.search_candidates,
-                                             .answer_sources = settings.answer_sources,
-                                             .stream = stream});
+  std::vector<Route> routes;
+  if (with.runner != nullptr) {
+    append(routes, answer_routes({.runner = *with.runner,
+                                  .llm = with.services.llm,
+                                  .models = models,
+                                  .query_characters = settings.query_characters,
+                                  .search_candidates = settings.search_candidates,
+                                  .answer_sources = settings.answer_sources,
+                                  .stream = stream}));
+  }
+  if (with.json_flow != nullptr) {
+    append(routes, json_flow_routes(*with.json_flow, with.flow.endpoint));
+  }
   append(routes, search_routes(with.services, settings));
   append(routes, document_routes(with.services,
                                  {.poll = settings.job_poll, .heartbeat = settings.heartbeat}));

@@ -7,6 +7,7 @@
 
 #include "base/metric.hpp"
 #include "base/result.hpp"
+#include "flow/orchestrator.hpp"
 #include "flow/runner.hpp"
 #include "gateway/console_files.hpp"
 #include "gateway/pipeline.hpp"
@@ -19,7 +20,9 @@ namespace opaline::gateway {
 /// What the gateway works with. All of it must outlive the gateway; functions are called on any I/O
 /// thread.
 struct Collaborators {
-  const flow::Runner& runner;
+  const flow::FlowSpec& flow;
+  const flow::Runner* runner = nullptr;           ///< Of a flow of typed messages, or …
+  const flow::Orchestrator* json_flow = nullptr;  ///< … of one that passes JSON.
   Services services;
   base::MetricRegistry& metrics;
   std::function<std::string()> metrics_text;

@@ -54,7 +54,7 @@ const base::Labels kChat = {{"gen_ai_operation_name", "chat"}};
 
 std::string_view name(Stage stage) { return kStages[static_cast<std::size_t>(stage)]; }
 
-Stage stage_of(contract::ServiceKind kind) {
+std::optional<Stage> stage_of(contract::ServiceKind kind) {
   switch (kind) {
     case contract::ServiceKind::embedding: return Stage::embedding;
     case contract::ServiceKind::retrieval: return Stage::retrieval;
@@ -63,7 +63,7 @@ Stage stage_of(contract::ServiceKind kind) {
     case contract::ServiceKind::dataprep:
     case contract::ServiceKind::custom: break;
   }
-  OPALINE_ASSERT(false);  // No step of a typed flow.
+  return {};
 }
 
 GatewayMetrics::GatewayMetrics(base::MetricRegistry& registry)

@@ -23,7 +23,7 @@ enum class Stage {
 };
 [[nodiscard]] std::string_view name(Stage stage);
 /// The stage that a step of that kind is; dataprep is none.
-[[nodiscard]] Stage stage_of(contract::ServiceKind kind);
+[[nodiscard]] std::optional<Stage> stage_of(contract::ServiceKind kind);
 
 /// The gateway's series, looked up once. docs/api.md lists them with their meaning. Stages that no
 /// step fills (self_query, query_expansion) stay at a count of zero, so that a dashboard finds

@@ -197,7 +197,8 @@ TEST_F(Pipelines, CountRequestsByRouteWithoutInventingLabels) {
 
 TEST_F(Pipelines, StartOnlyWithReadableKeys) {
   settings_.keys = {{"alice", "plain"}};
-  const auto made = Gateway::create(settings_, {.runner = *runner_, .metrics = registry_});
+  const auto made = Gateway::create(
+      settings_, {.flow = runner_->spec(), .runner = runner_.get(), .metrics = registry_});
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().code, base::ErrorCode::invalid_argument);
 }

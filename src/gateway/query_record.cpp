@@ -40,13 +40,15 @@ void QueryRecord::question(std::string_view text) {
 }
 
 void QueryRecord::step(const flow::StepReport& report) {
-  metrics_.statistics().record(contract::name(report.kind), report.took);
+  // Steps of a JSON flow are known by their names, which the flow's author chose.
+  const bool custom = report.kind == contract::ServiceKind::custom;
+  metrics_.statistics().record(custom ? report.step : contract::name(report.kind), report.took);
   if (report.kind == contract::ServiceKind::llm) {
     generation_ = report.took;
     generation_reported_ = Clock::now();
     return;
   }
-  metrics_.stage(stage_of(report.kind), report.took);
+  if (const auto stage = stage_of(report.kind)) metrics_.stage(*stage, report.took);
 }
 
 void QueryRecord::stage(Stage stage, Clock::duration took) {

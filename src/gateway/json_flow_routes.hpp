@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "flow/orchestrator.hpp"
+#include "gateway/route.hpp"
+
+namespace opaline::gateway {
+
+/// A flow that passes JSON, at its own endpoint: the body is what its first steps get; what its
+/// last step says is the reply (JSON, bytes, or with "stream": true a stream), and of several last
+/// steps an object of their replies by name. Sampling parameters of the body ("max_tokens",
+/// "temperature" …) go to each step that generates. The flow must outlive the routes.
+[[nodiscard]] std::vector<Route> json_flow_routes(const flow::Orchestrator& flow,
+                                                  const std::string& endpoint);
+
+}  // namespace opaline::gateway

@@ -1,0 +1,136 @@
+"""Flows over services of the user's own: any JSON in, any JSON out, beside the built-in services."""
+import http.server
+import json
+import threading
+
+import pytest
+import requests
+
+from conftest import MARIGOLD
+
+WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
+
+
+class Microservices(http.server.BaseHTTPRequestHandler):
+    """Small services, told apart by their paths, that keep what they were asked."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.server.asked.append((self.path, body, dict(self.headers)))
+        getattr(self, self.path.strip("/").replace("/", "_"))(body)
+
+    def answer(self, content, kind="application/json", status=200):
+        content = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def v1_guard(self, body):
+        if "tiger" in body["text"]:
+            self.answer({"text": "Violated policies: it's wild.", "downstream_black_list": [".*"]})
+        else:
+            self.answer({**body, "downstream_black_list": []})
+
+    def v1_add(self, body):
+        self.answer({**body, "number": body["number"] + 1})
+
+    def v1_double(self, body):
+        self.answer({"doubled": body["number"] * 2})
+
+    def v1_speech(self, body):
+        self.answer(WAV, "audio/wav")
+
+    def v1_broken(self, body):
+        self.answer({"detail": "out of order"}, status=503)
+
+    def v1_words(self, body):
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+        # Cut where no event ends.
+        for piece in (b"data: b'One'\n\ndata: b' two.'\n", b"\ndata: b' Three'\n\nda", b"ta: [DONE]\n\n"):
+            self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+        self.wfile.write(b"0\r\n\r\n")
+
+    def v1_shout(self, body):
+        self.answer({"text": body["text"].upper()})
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def services():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Microservices) as server:
+        server.asked = []
+        server.url = f"http://127.0.0.1:{server.server_port}/v1"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def run(start, tmp_path, services):
+    """run(services, lines) → a server with that flow at /v1/flow."""
+    def make(micro_services, lines):
+        flow = tmp_path / "flow.yaml"
+        flow.write_text(json.dumps({"opea_micro_services": micro_services,
+                                    "opea_mega_service": {"endpoint": "/v1/flow", "mega_flow": lines}}))
+        return start(flow)
+
+    return make
+
+
+def test_branches_join_and_several_last_steps_answer_by_name(run, services):
+    server = run({"a": {"url": services.url + "/add"}, "b": {"url": services.url + "/add"},
+                  "c": {"url": services.url + "/double"}, "d": {"url": services.url + "/add"}},
+                 ["(a, b) >> c", "b >> d"])
+    reply = server.post("/v1/flow", {"number": 3, "tag": "x"})
+    assert reply.json() == {"c": {"doubled": 8}, "d": {"number": 5, "tag": "x"}}
+    assert all(headers.get("traceparent") for _, _, headers in services.asked)
+    assert not any("Authorization" in headers for _, _, headers in services.asked)
+
+
+def test_a_guard_blocks_what_follows_and_lets_pass_what_may(run, services):
+    server = run({"guard": {"url": services.url + "/guard"}, "embedding": {}, "retrieval": {}},
+                 ["guard >> embedding >> retrieval"])
+    server.ingest(MARIGOLD)
+    passed = server.post("/v1/flow", {"text": "How many days of annual leave?", "k": 2}).json()
+    assert passed["initial_query"] == "How many days of annual leave?"
+    assert "27 days" in passed["retrieved_docs"][0]["text"] and len(passed["retrieved_docs"]) == 2
+    blocked = server.post("/v1/flow", {"text": "tiger"})
+    assert blocked.json()["text"].startswith("Violated policies")
+    streamed = server.post("/v1/flow", {"text": "tiger", "stream": True})
+    assert streamed.headers["content-type"].startswith("text/event-stream")
+    assert streamed.text == 'data: b"Violated policies: it\'s wild."\n\ndata: [DONE]\n\n'
+
+
+def test_a_stream_goes_through_one_more_step_whatever_its_pieces(run, services):
+    server = run({"llm": {"url": services.url + "/words"}, "shout": {"url": services.url + "/shout"}},
+                 ["llm >> shout"])
+    reply = server.post("/v1/flow", {"text": "count", "stream": True, "max_tokens": 9})
+    assert reply.text == "data: b'ONE '\n\ndata: b'TWO.'\n\ndata: b' THREE'\n\ndata: [DONE]\n\n"
+    asked = [body for path, body, _ in services.asked if path == "/v1/words"]
+    assert asked[0]["stream"] is True and asked[0]["max_tokens"] == 9
+
+
+def test_bytes_of_the_last_step_come_as_they_are(run, services):
+    server = run({"tts": {"url": services.url + "/speech", "kind": "custom"}}, ["tts"])
+    reply = server.post("/v1/flow", {"text": "hello"})
+    assert reply.headers["content-type"] == "audio/wav" and reply.content == WAV
+
+
+def test_an_upstream_error_names_the_step_and_the_status(run, services):
+    server = run({"a": {"url": services.url + "/add"}, "b": {"url": services.url + "/broken"}}, ["a >> b"])
+    reply = server.post("/v1/flow", {"number": 1})
+    assert reply.status_code == 503
+    error = reply.json()["error"]
+    assert error["message"].startswith("step 'b':") and "503" in error["message"] and error["retryable"] is True
+    wrong = server.post("/v1/flow", data=b"{")
+    assert wrong.status_code == 400
+    assert services.asked and requests.get(server.url + "/readyz", timeout=10).status_code == 200
