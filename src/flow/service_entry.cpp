@@ -216,7 +216,7 @@ class ServiceReader {
     constexpr std::string_view kVersion = "/v1";
     if (spec().endpoint.empty()) {
       spec().endpoint = usual;
-    } else if (!located_.empty() && !keys_.find("endpoint") &&
+    } else if (!located_.empty() && !keys_.find("endpoint") && usual.starts_with(kVersion) &&
                spec().endpoint.ends_with(kVersion)) {
       // The base of an API, as OpenAI's clients take it: "https://host/v1".
       spec().endpoint += usual.substr(kVersion.size());
