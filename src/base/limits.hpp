@@ -58,6 +58,7 @@ inline constexpr std::size_t kFlowFileNodes = 20'000;  ///< YAML values, repeate
 inline constexpr std::size_t kFlowFileDepth = 32;
 inline constexpr std::size_t kFlowSteps = 256;
 inline constexpr std::size_t kFlowEdges = 4096;
+inline constexpr int kStepAttempts = 10;
 inline constexpr std::size_t kPatternBytes = 1024 * 1024;  ///< Of a compiled regular expression.
 
 // Documents.

@@ -1,0 +1,197 @@
+#include "flow/step_policy.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <boost/asio/this_coro.hpp>
+#include <cstdint>
+#include <exception>
+#include <span>
+#include <utility>
+
+#include "base/assert.hpp"
+#include "base/event.hpp"
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "base/random.hpp"
+#include "base/task_group.hpp"
+
+namespace opaline::flow {
+namespace {
+
+using base::Context;
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using base::Task;
+using contract::Reply;
+using contract::Request;
+
+bool wants_stream(const Request& request) {
+  if (const auto* json = std::get_if<contract::JsonRequest>(&request)) return json->stream;
+  if (const auto* chat = std::get_if<contract::ChatRequest>(&request)) return chat->stream;
+  return false;
+}
+
+/// Doubled for each attempt, and varied, so that those who failed together do not come back
+/// together.
+std::chrono::milliseconds delay_before(int attempt, std::chrono::milliseconds first) {
+  constexpr int kDoublings = 8;
+  const auto whole = first * (1 << std::min(attempt - 2, kDoublings));
+  const auto half = whole.count() / 2;
+  if (half == 0) return whole;
+  std::array<std::uint8_t, sizeof(std::uint32_t)> random{};
+  base::fill_random(random);
+  const auto vary = std::bit_cast<std::uint32_t>(random) % static_cast<std::uint64_t>(half + 1);
+  return std::chrono::milliseconds(half + static_cast<std::int64_t>(vary));
+}
+
+/// Two askings of one service, the second after a while. On one event loop; lives in the frame of
+/// PolicyService::race.
+class Race {
+ public:
+  Race(contract::Service& service, Request request, Context context,
+       const boost::asio::any_io_executor& executor)
+      : service_(service),
+        request_(std::move(request)),
+        context_(std::move(context)),
+        tasks_(executor),
+        ended_(executor) {}
+
+  Task<Result<Reply>> run(std::chrono::milliseconds after) {
+    start();
+    const auto second_at = Context::Clock::now() + after;
+    while (!over() && Context::Clock::now() < second_at) co_await ended_.wait(second_at);
+    if (!over()) start();
+    while (!over()) co_await ended_.wait();
+    for (Asking& asking : askings_) {
+      if (asking.cancellation) asking.cancellation->request();
+    }
+    co_await tasks_.close();
+    co_return take();
+  }
+
+ private:
+  struct Asking {
+    std::shared_ptr<base::Cancellation> cancellation;  // Null until it starts.
+    base::Cancellation::Registration tie;
+    std::optional<Result<Reply>> reply;
+  };
+
+  void start() {
+    Asking& asking = askings_[started_++];
+    asking.cancellation = base::Cancellation::create();
+    asking.tie = context_.cancellation->on_request([own = asking.cancellation] { own->request(); });
+    tasks_.spawn(ask(asking));
+  }
+
+  // The runner lives in this object, which awaits its tasks.
+  Task<> ask(Asking& asking) {
+    Context own = context_.child();
+    own.cancellation = asking.cancellation;
+    Result<Reply> reply = base::fail(ErrorCode::internal, "the service failed unexpectedly");
+    try {
+      Request request = request_;
+      reply = co_await service_.call(std::move(request), std::move(own));
+    } catch (...) {
+      base::log_exception("service_threw", std::current_exception());
+    }
+    asking.reply = std::move(reply);
+    ended_.notify_all();
+  }
+
+  /// A good answer is there, or nobody is left to give one.
+  [[nodiscard]] bool over() const {
+    const auto good = [](const Asking& one) { return one.reply && one.reply->has_value(); };
+    const auto ended = [](const Asking& one) { return one.reply.has_value(); };
+    const auto running = std::span(askings_).first(started_);
+    return std::ranges::any_of(running, good) || std::ranges::all_of(running, ended);
+  }
+
+  Result<Reply> take() {
+    for (Asking& asking : askings_) {
+      if (asking.reply && asking.reply->has_value()) return *std::move(asking.reply);
+    }
+    return *std::move(askings_.front().reply);
+  }
+
+  contract::Service& service_;
+  const Request request_;
+  const Context context_;
+  std::array<Asking, 2> askings_;
+  std::size_t started_ = 0;
+  base::TaskGroup tasks_;
+  base::Event ended_;
+};
+
+}  // namespace
+
+void RetryBudget::called() {
+  int left = left_.load(std::memory_order_relaxed);
+  while (left < kMost && !left_.compare_exchange_weak(left, left + 1, std::memory_order_relaxed)) {
+  }
+}
+
+bool RetryBudget::take() {
+  int left = left_.load(std::memory_order_relaxed);
+  while (left >= kRetry) {
+    if (left_.compare_exchange_weak(left, left - kRetry, std::memory_order_relaxed)) return true;
+  }
+  return false;
+}
+
+PolicyService::PolicyService(contract::Service& service, StepPolicy policy,
+                             contract::Service* fallback)
+    : service_(service), policy_(std::move(policy)), fallback_(fallback) {
+  OPALINE_ASSERT(policy_.attempts >= 1);
+  OPALINE_ASSERT(policy_.attempts <= limits::kStepAttempts);
+  OPALINE_ASSERT(fallback == nullptr || fallback->kind() == service.kind());
+}
+
+contract::Health PolicyService::health() const {
+  contract::Health health = service_.health();
+  // What can be answered in its place is ready enough.
+  if (health.state != contract::Health::State::ready && fallback_ != nullptr) {
+    return fallback_->health();
+  }
+  return health;
+}
+
+Task<Result<Reply>> PolicyService::call(Request request, Context context) {
+  const Context own = policy_.timeout ? context.within(*policy_.timeout) : context;
+  budget_.called();
+  for (int attempts = 1;; ++attempts) {
+    Request again = request;
+    auto reply = co_await attempt(std::move(again), own);
+    if (reply) co_return reply;
+    const bool retry = !own.cancelled() && worth_retrying(reply.error(), attempts);
+    const auto delay = delay_before(attempts + 1, policy_.backoff);
+    if (retry && own.remaining() > delay && budget_.take()) {
+      co_await base::sleep_for(delay, own.cancellation);
+      continue;
+    }
+    if (fallback_ == nullptr || context.cancelled() || context.expired()) co_return reply;
+    base::log(base::LogLevel::warning, "step_falls_back", {{"reason", reply.error().message}});
+    co_return co_await fallback_->call(std::move(request), std::move(context));
+  }
+}
+
+bool PolicyService::worth_retrying(const Error& error, int attempts) const {
+  return attempts < policy_.attempts &&
+         std::ranges::find(policy_.retry_on, error.code) != policy_.retry_on.end();
+}
+
+Task<Result<Reply>> PolicyService::attempt(Request request, Context context) {
+  if (policy_.hedge_after && !wants_stream(request)) {
+    co_return co_await race(std::move(request), std::move(context));
+  }
+  co_return co_await service_.call(std::move(request), context.child());
+}
+
+Task<Result<Reply>> PolicyService::race(Request request, Context context) {
+  Race race(service_, std::move(request), std::move(context),
+            co_await boost::asio::this_coro::executor);
+  co_return co_await race.run(*policy_.hedge_after);
+}
+
+}  // namespace opaline::flow

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <optional>
+#include <vector>
+
+#include "base/error.hpp"
+#include "contract/service.hpp"
+
+namespace opaline::flow {
+
+/// What is done for a step beside calling its service once.
+struct StepPolicy {
+  /// For the step with all its attempts; never more than what is left of the request's time.
+  std::optional<std::chrono::milliseconds> timeout;
+  int attempts = 1;  ///< 1 … limits::kStepAttempts.
+  std::vector<base::ErrorCode> retry_on{base::ErrorCode::unavailable};
+  /// Before the second attempt; doubled for each further one, and varied by up to a half.
+  std::chrono::milliseconds backoff{100};
+  /// When no answer came by then, the service is asked a second time; the first good answer
+  /// counts. Streams are not hedged.
+  std::optional<std::chrono::milliseconds> hedge_after;
+};
+
+/// Keeps retries from multiplying the load on a service that is down: at most one for ten calls,
+/// and a few at the start. Any thread.
+class RetryBudget {
+ public:
+  void called();
+  /// @return whether one more retry is within the budget.
+  [[nodiscard]] bool take();
+
+ private:
+  static constexpr int kRetry = 10;
+  static constexpr int kMost = 10 * kRetry;
+  std::atomic<int> left_ = kMost;
+};
+
+/// A service under a policy, and who is asked when it fails all the same. Any thread; both services
+/// must outlive it and its streams.
+class PolicyService final : public contract::Service {
+ public:
+  /// @param fallback of the same kind, or null.
+  PolicyService(contract::Service& service, StepPolicy policy, contract::Service* fallback);
+
+  [[nodiscard]] contract::ServiceKind kind() const override { return service_.kind(); }
+  /// @error the last attempt's, or the fallback's.
+  base::Task<base::Result<contract::Reply>> call(contract::Request request,
+                                                 base::Context context) override;
+  [[nodiscard]] contract::Health health() const override;
+
+ private:
+  base::Task<base::Result<contract::Reply>> attempt(contract::Request request,
+                                                    base::Context context);
+  base::Task<base::Result<contract::Reply>> race(contract::Request request, base::Context context);
+  [[nodiscard]] bool worth_retrying(const base::Error& error, int attempts) const;
+
+  contract::Service& service_;
+  const StepPolicy policy_;
+  contract::Service* const fallback_;
+  RetryBudget budget_;
+};
+
+}  // namespace opaline::flow
