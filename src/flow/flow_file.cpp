@@ -12,8 +12,8 @@
 #include <utility>
 
 #include "base/limits.hpp"
-#include "flow/flow_expression.hpp"
 #include "flow/kind_inference.hpp"
+#include "flow/mega_flow_line.hpp"
 #include "flow/mistakes.hpp"
 #include "flow/service_address.hpp"
 #include "flow/service_entry.hpp"
@@ -196,16 +196,16 @@ class FlowReader {
                                     found(line) + "; quote an expression that has brackets");
       return;
     }
-    auto expression = parse_flow_expression(line.text);
+    auto expression = parse_mega_flow_line(line.text);
     ScalarPlaces places(text_, line);
     if (!expression) {
       mistakes_.add(places.at(expression.error().place), std::move(expression.error().message));
       return;
     }
     Stages stages;
-    for (const FlowExpression::Stage& stage : expression->stages) {
+    for (const MegaFlowLine::Stage& stage : expression->stages) {
       std::vector<Step>& steps = stages.emplace_back();
-      for (const FlowExpression::Name& name : stage) {
+      for (const MegaFlowLine::Name& name : stage) {
         const std::size_t place = places.at(name.place);
         if (const auto service = find_service(name.text)) {
           steps.push_back({.service = *service, .place = place});

@@ -10,6 +10,12 @@
 
 namespace opaline::flow {
 
+/// What is wrong with a short text, such as one line of a flow, before anybody knows the file.
+struct Mistake {
+  std::size_t place = 0;  ///< Byte offset in the text.
+  std::string message;
+};
+
 /// What is wrong with a file, collected, so that one reading shows all of it. Places are byte
 /// offsets into the text, which must outlive this; people get to see lines and columns.
 class Mistakes {

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "flow/flow_expression.hpp"
 #include "flow/kind_inference.hpp"
+#include "flow/mega_flow_line.hpp"
 #include "flow/service_address.hpp"
 
 namespace opaline::flow {

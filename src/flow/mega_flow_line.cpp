@@ -1,4 +1,4 @@
-#include "flow/flow_expression.hpp"
+#include "flow/mega_flow_line.hpp"
 
 #include <algorithm>
 
@@ -20,8 +20,8 @@ class Parser {
  public:
   explicit Parser(std::string_view text) : text_(text) {}
 
-  std::expected<FlowExpression, ExpressionMistake> parse() {
-    FlowExpression expression;
+  std::expected<MegaFlowLine, Mistake> parse() {
+    MegaFlowLine expression;
     if (skip_space(); at_end()) return wrong("expected steps, as in 'embedding >> retrieval'");
     for (;;) {
       auto stage = parse_stage();
@@ -33,11 +33,11 @@ class Parser {
   }
 
  private:
-  using Failure = std::unexpected<ExpressionMistake>;
+  using Failure = std::unexpected<Mistake>;
 
-  std::expected<FlowExpression::Stage, ExpressionMistake> parse_stage() {
+  std::expected<MegaFlowLine::Stage, Mistake> parse_stage() {
     skip_space();
-    FlowExpression::Stage stage;
+    MegaFlowLine::Stage stage;
     if (!take('(')) {
       auto name = parse_name();
       if (!name) return std::unexpected(std::move(name).error());
@@ -51,7 +51,7 @@ class Parser {
       if (at_end()) return not_closed(opened);
       auto name = parse_name();
       if (!name) return std::unexpected(std::move(name).error());
-      if (std::ranges::find(stage, name->text, &FlowExpression::Name::text) != stage.end()) {
+      if (std::ranges::find(stage, name->text, &MegaFlowLine::Name::text) != stage.end()) {
         return wrong(in_quotes(name->text) + " is in this group twice", name->place);
       }
       stage.push_back(*std::move(name));
@@ -62,7 +62,7 @@ class Parser {
     return stage;
   }
 
-  std::expected<FlowExpression::Name, ExpressionMistake> parse_name() {
+  std::expected<MegaFlowLine::Name, Mistake> parse_name() {
     const std::size_t begin = place_;
     while (!at_end() && name_character(text_[place_])) ++place_;
     // "a->b": the dash belongs to the arrow that was meant, not to the name.
@@ -73,10 +73,10 @@ class Parser {
     if (name.empty()) return wrong("expected the name of a service, found " + found());
     if (name.size() > kNameBytes) return wrong("a name has at most 64 characters", begin);
     if (++names_ > limits::kFlowSteps) return wrong("a flow has at most 256 steps", begin);
-    return FlowExpression::Name{.text = std::string(name), .place = begin};
+    return MegaFlowLine::Name{.text = std::string(name), .place = begin};
   }
 
-  std::expected<void, ExpressionMistake> parse_arrow() {
+  std::expected<void, Mistake> parse_arrow() {
     if (text_.substr(place_).starts_with(">>")) {
       place_ += 2;
       return {};
@@ -93,7 +93,7 @@ class Parser {
 
   Failure wrong(std::string message) const { return wrong(std::move(message), place_); }
   static Failure wrong(std::string message, std::size_t place) {
-    return Failure(ExpressionMistake{.place = place, .message = std::move(message)});
+    return Failure(Mistake{.place = place, .message = std::move(message)});
   }
 
   /// What stands here, for a message: a word, or one character.
@@ -126,7 +126,7 @@ class Parser {
 
 }  // namespace
 
-std::expected<FlowExpression, ExpressionMistake> parse_flow_expression(std::string_view text) {
+std::expected<MegaFlowLine, Mistake> parse_mega_flow_line(std::string_view text) {
   return Parser(text).parse();
 }
 

@@ -1,13 +1,13 @@
 #include <cstdint>
 
 #include "base/assert.hpp"
-#include "flow/flow_expression.hpp"
+#include "flow/mega_flow_line.hpp"
 
 /// Any bytes are either an expression, all of whose names stand where it says, or a mistake at a
 /// place of the text.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(bytes), size);
-  const auto parsed = opaline::flow::parse_flow_expression(text);
+  const auto parsed = opaline::flow::parse_mega_flow_line(text);
   if (!parsed) {
     OPALINE_ASSERT(parsed.error().place <= size);
     OPALINE_ASSERT(!parsed.error().message.empty());

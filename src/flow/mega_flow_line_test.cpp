@@ -1,4 +1,4 @@
-#include "flow/flow_expression.hpp"
+#include "flow/mega_flow_line.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@ namespace {
 
 /// "(a b) c": groups in parentheses, stages apart by a space.
 std::string shape(std::string_view text) {
-  const auto parsed = parse_flow_expression(text);
+  const auto parsed = parse_mega_flow_line(text);
   if (!parsed) return "mistake: " + parsed.error().message;
   std::string shape;
   for (const auto& stage : parsed->stages) {
@@ -22,30 +22,30 @@ std::string shape(std::string_view text) {
   return shape;
 }
 
-TEST(FlowExpression, ReadsChainsAndGroups) {
+TEST(MegaFlowLine, ReadsChainsAndGroups) {
   EXPECT_EQ(shape("a"), "a");
   EXPECT_EQ(shape("a >> b >> c"), "a b c");
   EXPECT_EQ(shape("(a, b) >> c >> (d, e)"), "(a b) c (d e)");
   EXPECT_EQ(shape("(a) >> (b)"), "a b");
 }
 
-TEST(FlowExpression, WhiteSpaceMeansNothing) {
+TEST(MegaFlowLine, WhiteSpaceMeansNothing) {
   EXPECT_EQ(shape("  (a,b)>>c\t>>\r\n d "), "(a b) c d");
 }
 
-TEST(FlowExpression, NamesMayHaveDotsDashesAndUnderscores) {
+TEST(MegaFlowLine, NamesMayHaveDotsDashesAndUnderscores) {
   EXPECT_EQ(shape("embedding-tei >> my_llm.v2>>-"), "embedding-tei my_llm.v2 -");
 }
 
-TEST(FlowExpression, KnowsThePlaceOfEachName) {
-  const auto parsed = parse_flow_expression(" (a, bc) >> d");
+TEST(MegaFlowLine, KnowsThePlaceOfEachName) {
+  const auto parsed = parse_mega_flow_line(" (a, bc) >> d");
   ASSERT_TRUE(parsed);
   EXPECT_EQ(parsed->stages[0][0].place, 2U);
   EXPECT_EQ(parsed->stages[0][1].place, 5U);
   EXPECT_EQ(parsed->stages[1][0].place, 12U);
 }
 
-TEST(FlowExpression, SaysWhatIsWrongAndWhere) {
+TEST(MegaFlowLine, SaysWhatIsWrongAndWhere) {
   const struct {
     std::string text;
     std::size_t place;
@@ -75,17 +75,17 @@ TEST(FlowExpression, SaysWhatIsWrongAndWhere) {
       {std::string("a\0b", 3), 1, "expected '>>' between two steps, found '\\x00'"},
   };
   for (const auto& one : cases) {
-    const auto parsed = parse_flow_expression(one.text);
+    const auto parsed = parse_mega_flow_line(one.text);
     ASSERT_FALSE(parsed) << one.text;
     EXPECT_EQ(parsed.error().message, one.message) << one.text;
     EXPECT_EQ(parsed.error().place, one.place) << one.text;
   }
 }
 
-TEST(FlowExpression, BoundsTheNumberOfSteps) {
+TEST(MegaFlowLine, BoundsTheNumberOfSteps) {
   std::string text = "a";
   for (int i = 1; i < 256; ++i) text += ">>a";
-  EXPECT_TRUE(parse_flow_expression(text));
+  EXPECT_TRUE(parse_mega_flow_line(text));
   EXPECT_EQ(shape(text + ">>a"), "mistake: a flow has at most 256 steps");
 }
 

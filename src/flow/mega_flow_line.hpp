@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "flow/mistakes.hpp"
+
 namespace opaline::flow {
 
 /// One line of a mega_flow, "(a, b) >> c >> d": stages in order; every step of one stage leads to
@@ -14,7 +16,7 @@ namespace opaline::flow {
 ///   expression = stage { ">>" stage }
 ///   stage      = name | "(" name { "," name } ")"
 ///   name       = 1 … 64 of A-Z a-z 0-9 _ . -
-struct FlowExpression {
+struct MegaFlowLine {
   struct Name {
     std::string text;
     std::size_t place = 0;  ///< Byte offset in the expression.
@@ -24,14 +26,8 @@ struct FlowExpression {
   std::vector<Stage> stages;  ///< At least one; none is empty.
 };
 
-struct ExpressionMistake {
-  std::size_t place = 0;  ///< Byte offset in the expression.
-  std::string message;
-};
-
 /// Reads at most limits::kFlowSteps names. White space between the parts means nothing.
-[[nodiscard]] std::expected<FlowExpression, ExpressionMistake> parse_flow_expression(
-    std::string_view text);
+[[nodiscard]] std::expected<MegaFlowLine, Mistake> parse_mega_flow_line(std::string_view text);
 
 /// Whether `text` may name a service: 1 … 64 of A-Z a-z 0-9 _ . -
 [[nodiscard]] bool is_service_name(std::string_view text);
