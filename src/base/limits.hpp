@@ -83,4 +83,18 @@ inline constexpr std::size_t kQueuedGenerations = 64;
 inline constexpr std::size_t kGenerationSequences = 16;
 inline constexpr auto kModelStartTime = 60s;  ///< A child must answer within this.
 
+// Expressions and policies of flow files.
+inline constexpr std::size_t kExpressionBytes = 4096;
+inline constexpr std::size_t kExpressionDepth = 64;  ///< Operators and brackets inside another.
+inline constexpr std::size_t kExpressionResultBytes =
+    16 * 1024 * 1024;                                  ///< All that one evaluation builds.
+inline constexpr std::size_t kPatternCharacters = 60;  ///< Of matches(), stars apart.
+inline constexpr std::size_t kSwitchArms = 64;
+inline constexpr std::size_t kMapItems = 1000;  ///< Elements that one step is run for.
+inline constexpr std::size_t kMapConcurrency = 64;
+inline constexpr int kStepAttempts = 10;         ///< The first one included.
+inline constexpr auto kStepTime = 3600s;         ///< The longest timeout, hedge or backoff.
+inline constexpr auto kStepCacheTime = 86'400s;  ///< How long a reply may be used again.
+inline constexpr std::size_t kSubFlowDepth = 8;  ///< Flows inside of flows.
+
 }  // namespace opaline::limits
