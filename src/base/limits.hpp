@@ -58,7 +58,6 @@ inline constexpr std::size_t kFlowFileNodes = 20'000;  ///< YAML values, repeate
 inline constexpr std::size_t kFlowFileDepth = 32;
 inline constexpr std::size_t kFlowSteps = 256;
 inline constexpr std::size_t kFlowEdges = 4096;
-inline constexpr int kStepAttempts = 10;
 inline constexpr std::size_t kStepCacheBytes = 16 * 1024 * 1024;  ///< Of one step.
 inline constexpr std::size_t kPatternBytes = 1024 * 1024;  ///< Of a compiled regular expression.
 

@@ -38,7 +38,8 @@ void Plan::skip(Graph::Node node) {
       settle(node, State::skipped);
       return;
     case State::passed_over:
-    case State::skipped: return;
+    case State::skipped:
+    case State::dropped: return;
     case State::running:
     case State::done:
     case State::failed: break;
@@ -55,22 +56,33 @@ bool Plan::complete() const { return running_ == 0 && ready_.empty(); }
 
 void Plan::settle(Graph::Node node, State state) {
   states_[node] = state;
-  std::vector<Graph::Node> ended{node};
-  while (!ended.empty()) {
-    const Graph::Node last = ended.back();
-    ended.pop_back();
-    for (const Graph::Node next : graph_.successors(last)) {
-      // With edges of the run's own, one that was started may follow.
-      if (states_[next] != State::waiting && states_[next] != State::passed_over) continue;
-      const auto over = [this](Graph::Node before) { return this->ended(before); };
-      if (!std::ranges::all_of(graph_.predecessors(next), over)) continue;
-      if (states_[next] == State::passed_over) {
-        states_[next] = State::skipped;
-        ended.push_back(next);
-      } else {
-        make_ready(next);
-      }
+  consider(graph_.successors(node));
+}
+
+void Plan::drop(Graph::Node node) {
+  if (states_[node] != State::waiting && states_[node] != State::passed_over) return;
+  settle(node, State::dropped);
+}
+
+void Plan::reconsider(Graph::Node node) { consider({node}); }
+
+void Plan::consider(std::vector<Graph::Node> nodes) {
+  while (!nodes.empty()) {
+    const Graph::Node node = nodes.back();
+    nodes.pop_back();
+    // With edges of the run's own, one that was started may follow.
+    if (states_[node] != State::waiting && states_[node] != State::passed_over) continue;
+    const std::vector<Graph::Node>& before = graph_.predecessors(node);
+    const auto over = [this](Graph::Node one) { return ended(one) || dropped(one); };
+    if (!std::ranges::all_of(before, over)) continue;
+    const bool reached =
+        std::ranges::any_of(before, [this](Graph::Node one) { return ended(one); });
+    if (reached && states_[node] == State::waiting) {
+      make_ready(node);
+      continue;
     }
+    states_[node] = reached ? State::skipped : State::dropped;
+    nodes.insert(nodes.end(), graph_.successors(node).begin(), graph_.successors(node).end());
   }
 }
 

@@ -13,7 +13,8 @@ namespace opaline::flow {
 ///
 ///   waiting ──(all predecessors ended)──► ready ──take_ready()──► running ──finish()──► done
 ///      │                                    │                        └──────fail()────► failed
-///      └──(skip(), all predecessors ended)──┴──(skip())──► skipped
+///      ├──(skip(), all predecessors ended)──┴──(skip())──► skipped
+///      └──(drop(), or all predecessors dropped)──► dropped
 ///
 /// A step has ended when it is done or skipped: a skipped step is passed over, so what follows it
 /// still waits for what led to it. Invariant: no step is ready before every step above it ended;
@@ -22,7 +23,8 @@ namespace opaline::flow {
 ///
 /// The graph may lose and gain edges during the run, between calls: what counts for a step is the
 /// graph as it is when one that leads to it ends. A step that loses all that led to it is not
-/// started.
+/// started. A dropped step is one that this run does not come by: what follows it waits only for
+/// the others that lead there, and is dropped too when there are none.
 class Plan {
  public:
   explicit Plan(const Graph& graph OPALINE_LIFETIME_BOUND);
@@ -35,6 +37,10 @@ class Plan {
   void fail(Graph::Node node);
   /// Takes a step out of this run. REQUIRES: it has not been started.
   void skip(Graph::Node node);
+  /// This run does not come by the step. REQUIRES: it waits; else it does nothing.
+  void drop(Graph::Node node);
+  /// An edge that led to `node` was taken away: it may be ready now, or dropped.
+  void reconsider(Graph::Node node);
   /// Nothing more may start.
   void abort();
 
@@ -45,15 +51,27 @@ class Plan {
   [[nodiscard]] bool complete() const;  ///< Nothing runs and nothing can become ready.
   [[nodiscard]] bool done(Graph::Node node) const { return states_[node] == State::done; }
   [[nodiscard]] bool skipped(Graph::Node node) const { return states_[node] == State::skipped; }
+  [[nodiscard]] bool dropped(Graph::Node node) const { return states_[node] == State::dropped; }
   [[nodiscard]] std::size_t running() const { return running_; }
 
  private:
   /// `passed_over` waits as `waiting` does, to become skipped instead of ready.
-  enum class State : std::uint8_t { waiting, passed_over, ready, running, done, failed, skipped };
+  enum class State : std::uint8_t {
+    waiting,
+    passed_over,
+    ready,
+    running,
+    done,
+    failed,
+    skipped,
+    dropped
+  };
 
   /// `node` ended as `state`; what waited for nothing else becomes ready, or skipped in turn.
   void settle(Graph::Node node, State state);
   void make_ready(Graph::Node node);
+  /// What `node` becomes now, and in turn what follows it.
+  void consider(std::vector<Graph::Node> nodes);
   [[nodiscard]] bool ended(Graph::Node node) const {
     return states_[node] == State::done || states_[node] == State::skipped;
   }

@@ -107,6 +107,53 @@ TEST(Plan, SkippingEverythingCompletes) {
   EXPECT_TRUE(plan.complete());
 }
 
+TEST(Plan, AJoinWaitsOnlyForTheBranchThatIsTaken) {
+  const Graph graph = graph_of(5, {{0, 1}, {0, 2}, {2, 3}, {1, 4}, {3, 4}});
+  Plan plan(graph);
+  EXPECT_EQ(plan.take_ready(), Nodes{0});
+  plan.drop(2);
+  EXPECT_TRUE(plan.dropped(3)) << "nothing else leads to it";
+  plan.finish(0);
+  EXPECT_EQ(plan.take_ready(), Nodes{1});
+  plan.finish(1);
+  EXPECT_EQ(plan.take_ready(), Nodes{4});
+}
+
+TEST(Plan, DroppingTheLastThatIsWaitedForMakesReady) {
+  const Graph graph = graph_of(3, {{0, 2}, {1, 2}});
+  Plan plan(graph);
+  EXPECT_EQ(plan.take_ready(), (Nodes{0, 1}));
+  plan.finish(0);
+  plan.drop(1);
+  EXPECT_TRUE(plan.take_ready().empty()) << "a step that runs cannot be dropped";
+  plan.finish(1);
+  EXPECT_EQ(plan.take_ready(), Nodes{2});
+  plan.drop(2);
+  EXPECT_FALSE(plan.dropped(2));
+}
+
+TEST(Plan, AStepThatLosesAnEdgeIsReadyWithTheOthers) {
+  Graph graph = graph_of(3, {{0, 2}, {1, 2}});
+  Plan plan(graph);
+  EXPECT_EQ(plan.take_ready(), (Nodes{0, 1}));
+  plan.finish(0);
+  graph.disconnect(1, 2);
+  plan.reconsider(2);
+  EXPECT_EQ(plan.take_ready(), Nodes{2});
+}
+
+TEST(Plan, AStepThatLosesAllEdgesIsDropped) {
+  Graph graph = graph_of(3, {{0, 1}, {1, 2}});
+  Plan plan(graph);
+  EXPECT_EQ(plan.take_ready(), Nodes{0});
+  graph.disconnect(0, 1);
+  plan.finish(0);
+  EXPECT_TRUE(plan.take_ready().empty());
+  plan.reconsider(1);
+  EXPECT_TRUE(plan.dropped(1));
+  EXPECT_TRUE(plan.dropped(2));
+}
+
 TEST(Plan, AnEmptyGraphIsComplete) {
   const Graph graph;
   EXPECT_TRUE(Plan(graph).complete());
