@@ -206,7 +206,8 @@ base::Result<void> Assembly::build_flow() {
     }
     steps.push_back({.service = service, .generates = flow_.services[i].kind == ServiceKind::llm});
   }
-  OPALINE_TRY(json_flow_, flow::Orchestrator::create(flow_.graph, std::move(steps)));
+  OPALINE_TRY(json_flow_, flow::Orchestrator::create(
+                              {.graph = flow_.graph, .steps = std::move(steps), .output = {}}));
   return {};
 }
 

@@ -2,9 +2,12 @@
 
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
+#include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -12,18 +15,56 @@
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "contract/service.hpp"
+#include "flow/expression.hpp"
 #include "flow/graph.hpp"
 #include "flow/step_hooks.hpp"
 #include "flow/step_report.hpp"
+#include "flow/value_template.hpp"
 
 namespace opaline::flow {
 
-/// A step of a JSON flow.
+/// A step of a JSON flow. What is not set is as OPEA has it. Expressions see `request` (the
+/// inputs), `steps.NAME` (what a step gave; null when it was passed over), and what is said below.
 struct JsonStep {
-  contract::Service* service = nullptr;  ///< Of the kind `custom`.
+  /// One service call for each element of a list; the step's output is the list of answers.
+  struct Map {
+    ValueTemplate over;           ///< Gives the list; null counts as an empty one.
+    std::string item = "item";    ///< The element's name in `input`; its place is `index`.
+    std::size_t concurrency = 4;  ///< 1 … limits::kMapConcurrency.
+  };
+  /// A way on from a step that chooses. Without a condition: otherwise.
+  struct Arm {
+    std::optional<Expression> when;
+    Graph::Node then = 0;  ///< The step follows in the graph.
+  };
+  enum class OnError { fail, skip, handle };
+  /// Of the outputs of several steps that lead to it. `update`: one object; of equal keys the last
+  /// one's holds. `list`: all of them. `first`: that of the first that has one.
+  enum class Merge { update, list, first };
+
+  /// Of the kind `custom`. Null: the step chooses or computes, its `input` is its answer.
+  contract::Service* service = nullptr;
   /// An LLM or LVM: the request's parameters are laid over its inputs, and it streams when a stream
   /// is wanted.
   bool generates = false;
+  std::optional<Expression> when;  ///< Otherwise it is passed over: what follows gets its inputs.
+  Merge merge = Merge::update;
+  std::optional<ValueTemplate> input;  ///< What it is sent, in place of the merged outputs.
+  std::optional<Map> map;
+  std::optional<ValueTemplate> output;  ///< What it gives; `output` is what its service answered.
+  std::vector<Arm> arms;                ///< The first that holds is taken, the others are not run.
+  OnError on_error = OnError::fail;
+  /// handle: this step, which follows it, is run instead of all else that follows; it alone sees
+  /// `error` {step, code, message}. When nothing fails it is not run.
+  Graph::Node handler = 0;
+};
+
+/// Steps and how they follow one another.
+struct JsonFlow {
+  Graph graph;
+  std::vector<JsonStep> steps;  ///< One a node, in node order.
+  /// The flow's answer; nothing is streamed then. Without it that of its last step.
+  std::optional<ValueTemplate> output;
 };
 
 /// One request to a JSON flow.
@@ -46,10 +87,15 @@ struct JsonFlowReply {
   std::vector<JsonStepResult> results;  ///< Of all steps that were run, in the order they ended.
   Graph graph;                          ///< As the run changed it.
   std::vector<std::string> reached;     ///< Steps that this graph leads to, in its order.
+  std::optional<boost::json::value> output;  ///< Of the flow, when it has one of its own.
 
   [[nodiscard]] JsonStepResult* find(std::string_view step);
   /// The results of steps that nothing follows, in the graph's order.
   [[nodiscard]] std::vector<JsonStepResult*> final_results();
+  /// The flow's one answer: its own output if it has one, else that of its last step; of several
+  /// last steps the stream, if one streams, else an object of their outputs by name.
+  /// @error failed_precondition: bytes beside other answers; internal: no step gave anything.
+  [[nodiscard]] base::Result<JsonStepOutput> take_answer() &&;
 };
 
 /// Runs a graph whose steps hand on JSON, as OPEA's ServiceOrchestrator does. Immutable after
@@ -65,10 +111,9 @@ struct JsonFlowReply {
 ///   SentenceRelay). Otherwise it is asked for its whole answer.
 class Orchestrator {
  public:
-  /// @param steps one a node of the graph, in node order. @error failed_precondition: no step;
-  /// invalid_argument: a service is missing or of another kind.
-  [[nodiscard]] static base::Result<std::unique_ptr<Orchestrator>> create(
-      Graph graph, std::vector<JsonStep> steps);
+  /// @error failed_precondition: no step; invalid_argument: a service is missing or of another
+  /// kind.
+  [[nodiscard]] static base::Result<std::unique_ptr<Orchestrator>> create(JsonFlow flow);
 
   /// @param hooks may be null; must outlive the task. @param observer may be empty.
   /// @error of the first step that failed, led by "step 'name': "; the others are cancelled and
@@ -76,14 +121,12 @@ class Orchestrator {
   base::Task<base::Result<JsonFlowReply>> schedule(JsonFlowRequest request, base::Context context,
                                                    StepHooks* hooks, StepObserver observer) const;
 
-  [[nodiscard]] const Graph& graph() const { return graph_; }
-  [[nodiscard]] const std::vector<JsonStep>& steps() const { return steps_; }
+  [[nodiscard]] const JsonFlow& flow() const { return flow_; }
 
  private:
-  Orchestrator(Graph graph, std::vector<JsonStep> steps);
+  explicit Orchestrator(JsonFlow flow) : flow_(std::move(flow)) {}
 
-  Graph graph_;
-  std::vector<JsonStep> steps_;
+  JsonFlow flow_;
 };
 
 }  // namespace opaline::flow

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 
+#include "base/limits.hpp"
 #include "flow/scripted_service.hpp"
 
 namespace opaline::flow {
@@ -85,7 +86,7 @@ class OrchestratorTest : public testing::Test {
         ASSERT_TRUE(graph.connect(from, to));
       }
     }
-    auto created = Orchestrator::create(std::move(graph), steps_);
+    auto created = Orchestrator::create({.graph = std::move(graph), .steps = steps_, .output = {}});
     ASSERT_TRUE(created) << created.error().message;
     orchestrator_ = *std::move(created);
   }
@@ -335,7 +336,8 @@ TEST_F(OrchestratorTest, AHookMayTakeAStepOutOfItsRunAlone) {
   EXPECT_THAT(hooks.seen,
               ElementsAre("in a {}", "out a {}", R"(in c {"docs":[]})", R"(out c {"docs":[]})"));
   EXPECT_THAT(reply.reached, ElementsAre("a", "c"));
-  EXPECT_EQ(orchestrator_->graph().successors(0).size(), 1U) << "other requests go the old way";
+  EXPECT_EQ(orchestrator_->flow().graph.successors(0).size(), 1U)
+      << "other requests go the old way";
 }
 
 TEST_F(OrchestratorTest, NothingStartsWhenTheTimeIsOver) {
@@ -345,12 +347,251 @@ TEST_F(OrchestratorTest, NothingStartsWhenTheTimeIsOver) {
             ErrorCode::deadline_exceeded);
 }
 
+// --- What Opaline's own flow files have beyond OPEA
+
+Expression expression(std::string_view text) {
+  auto parsed = Expression::parse(text);
+  EXPECT_TRUE(parsed) << text;
+  return *std::move(parsed);
+}
+ValueTemplate value(std::string_view json) {
+  auto parsed = ValueTemplate::parse(of(json));
+  EXPECT_TRUE(parsed) << json;
+  return *std::move(parsed);
+}
+
+class ShapedStepsTest : public OrchestratorTest {
+ protected:
+  /// Makes the flow and lets `shape` change its steps, by name.
+  void shaped(std::string_view edges, const std::map<std::string, Answer>& answers,
+              const std::function<void(JsonFlow&)>& shape) {
+    flow(edges, answers);
+    JsonFlow changed = orchestrator_->flow();
+    shape(changed);
+    auto created = Orchestrator::create(std::move(changed));
+    ASSERT_TRUE(created) << created.error().message;
+    orchestrator_ = *std::move(created);
+  }
+  static JsonStep& step(JsonFlow& flow, std::string_view name) {
+    return flow.steps[flow.graph.find(name).value()];
+  }
+  JsonFlowReply ask(std::string_view inputs) {
+    return run({.inputs = of(inputs), .parameters = {}, .stream = false});
+  }
+  std::vector<std::string> ran() const {
+    std::vector<std::string> names;
+    for (const std::string& line : journal_) {
+      if (line.starts_with("start ")) names.push_back(line.substr(6));
+    }
+    return names;
+  }
+};
+
+TEST_F(ShapedStepsTest, AStepGetsWhatItsInputSays) {
+  shaped("a>b", {{"a", says(R"({"text":"x","more":[1,2]})")}}, [](JsonFlow& flow) {
+    step(flow, "b").input = value(R"({"q":"${steps.a.text}","n":"${request.n}"})");
+    step(flow, "b").output = value(R"({"got":"${output.b.q}"})");
+  });
+  auto reply = ask(R"({"n":3})");
+  EXPECT_EQ(json::serialize(asked("b")), R"({"q":"x","n":3})");
+  EXPECT_EQ(text(reply.find("b")->output), R"({"got":"x"})");
+}
+
+TEST_F(ShapedStepsTest, AStepWhoseConditionDoesNotHoldIsPassedOver) {
+  shaped("a>b b>c", {{"a", says(R"({"hits":[]})")}},
+         [](JsonFlow& flow) { step(flow, "b").when = expression("len(steps.a.hits) > 0"); });
+  ask("{}");
+  EXPECT_THAT(ran(), ElementsAre("a", "c"));
+  EXPECT_EQ(json::serialize(asked("c")), R"({"hits":[]})") << "what the step before would have got";
+}
+
+TEST_F(ShapedStepsTest, AConditionThatCannotBeDecidedIsAnError) {
+  shaped("a>b", {{"a", says(R"({"n":"x"})")}},
+         [](JsonFlow& flow) { step(flow, "b").when = expression("steps.a.n > 0"); });
+  const base::Error error = error_of({.inputs = of("{}"), .parameters = {}, .stream = false});
+  EXPECT_THAT(error.message, HasSubstr("step 'b': "));
+  EXPECT_EQ(error.code, ErrorCode::invalid_argument);
+}
+
+TEST_F(ShapedStepsTest, ASwitchTakesTheFirstArmThatHolds) {
+  const auto shape = [](JsonFlow& flow) {
+    step(flow, "route").service = nullptr;
+    step(flow, "route").arms = {
+        {.when = expression("request.n < 1"), .then = flow.graph.find("small").value()},
+        {.when = expression("request.n < 10"), .then = flow.graph.find("large").value()},
+        {.when = {}, .then = flow.graph.find("other").value()}};
+  };
+  const std::string_view edges =
+      "route>small route>large route>other small>end large>more more>end other>end";
+  shaped(edges, {}, shape);
+  ask(R"({"n":0})");
+  EXPECT_THAT(ran(), ElementsAre("small", "end"));
+}
+
+TEST_F(ShapedStepsTest, WhatOnlyAnotherArmLeadsToIsNotRun) {
+  shaped("route>small route>large small>end large>more more>end", {}, [](JsonFlow& flow) {
+    step(flow, "route").service = nullptr;
+    step(flow, "route").arms = {
+        {.when = expression("request.n < 1"), .then = flow.graph.find("small").value()},
+        {.when = {}, .then = flow.graph.find("large").value()}};
+  });
+  auto reply = ask(R"({"n":5})");
+  EXPECT_THAT(ran(), ElementsAre("large", "more", "end"));
+  EXPECT_EQ(json::serialize(asked("large")), R"({"n":5})");
+  EXPECT_EQ(reply.find("small"), nullptr);
+}
+
+TEST_F(ShapedStepsTest, WithoutAnArmThatHoldsNothingFollows) {
+  shaped("route>small small>end", {}, [](JsonFlow& flow) {
+    step(flow, "route").service = nullptr;
+    step(flow, "route").arms = {
+        {.when = expression("false"), .then = flow.graph.find("small").value()}};
+  });
+  auto reply = ask("{}");
+  EXPECT_TRUE(ran().empty());
+  EXPECT_EQ(std::move(reply).take_answer().error().code, ErrorCode::internal);
+}
+
+TEST_F(ShapedStepsTest, MapsOverAListAFewAtATime) {
+  shaped("a>each", {{"a", says(R"({"docs":["x","y","z"]})")}}, [](JsonFlow& flow) {
+    step(flow, "each").map =
+        JsonStep::Map{.over = value(R"("${steps.a.docs}")"), .item = "doc", .concurrency = 2};
+    step(flow, "each").input = value(R"({"text":"${doc}","at":"${index}"})");
+  });
+  services_["each"]->held = true;
+  start({.inputs = of("{}"), .parameters = {}, .stream = false});
+  EXPECT_EQ(services_["each"]->waiting(), 2U);
+  for (int i = 0; i < 3; ++i) {
+    services_["each"]->release();
+    settle(loop_);
+  }
+  ASSERT_TRUE(outcome_.ended());
+  ASSERT_TRUE(outcome_.value());
+  EXPECT_EQ(text(outcome_.value()->find("each")->output),
+            R"([{"each":{"text":"x","at":0}},{"each":{"text":"y","at":1}},)"
+            R"({"each":{"text":"z","at":2}}])");
+}
+
+TEST_F(ShapedStepsTest, TheFirstElementThatFailsStopsTheOthers) {
+  shaped("each",
+         {{"each",
+           [](const json::value& body, bool) -> base::Result<Reply> {
+             if (body.as_int64() == 2) return base::fail(ErrorCode::unavailable, "down");
+             return JsonReply{.body = body};
+           }}},
+         [](JsonFlow& flow) {
+           step(flow, "each").map = JsonStep::Map{.over = value(R"("${request}")")};
+         });
+  const base::Error error = error_of({.inputs = of("[1,2,3]"), .parameters = {}, .stream = false});
+  EXPECT_EQ(error.message, "step 'each': element 1: down");
+}
+
+TEST_F(ShapedStepsTest, AMapNeedsAListOfABoundedLength) {
+  const auto shape = [](JsonFlow& flow) {
+    step(flow, "each").map = JsonStep::Map{.over = value(R"("${request}")")};
+  };
+  shaped("each", {}, shape);
+  EXPECT_EQ(error_of({.inputs = of("{}"), .parameters = {}, .stream = false}).message,
+            "step 'each': its map is not over a list");
+  json::array many(limits::kMapItems + 1);
+  outcome_ = {};
+  EXPECT_EQ(error_of({.inputs = many, .parameters = {}, .stream = false}).code,
+            ErrorCode::resource_exhausted);
+  outcome_ = {};
+  EXPECT_EQ(text(ask("null").find("each")->output), "[]");
+}
+
+const auto kDown = [](const json::value&, bool) -> base::Result<Reply> {
+  return base::fail(ErrorCode::unavailable, "down");
+};
+
+TEST_F(ShapedStepsTest, AFailureMayBeSkipped) {
+  shaped("a>b b>c", {{"a", says(R"({"x":1})")}, {"b", kDown}},
+         [](JsonFlow& flow) { step(flow, "b").on_error = JsonStep::OnError::skip; });
+  ask("{}");
+  EXPECT_EQ(json::serialize(asked("c")), R"({"x":1})");
+  EXPECT_THAT(reports_, ElementsAre("a", "b failed", "c"));
+}
+
+TEST_F(ShapedStepsTest, AFailureMayBeHandledByAStepOfItsOwn) {
+  const auto shape = [](JsonFlow& flow) {
+    step(flow, "b").on_error = JsonStep::OnError::handle;
+    step(flow, "b").handler = flow.graph.find("sorry").value();
+    step(flow, "sorry").input = value(R"({"why":"${error.message}","code":"${error.code}"})");
+  };
+  shaped("a>b b>c b>sorry c>end sorry>end", {{"b", kDown}}, shape);
+  ask("{}");
+  EXPECT_THAT(ran(), ElementsAre("a", "b", "sorry", "end"));
+  EXPECT_EQ(json::serialize(asked("sorry")), R"({"why":"down","code":"unavailable"})");
+}
+
+TEST_F(ShapedStepsTest, AHandlerIsNotRunWhenNothingFails) {
+  shaped("b>c b>sorry c>end sorry>end", {}, [](JsonFlow& flow) {
+    step(flow, "b").on_error = JsonStep::OnError::handle;
+    step(flow, "b").handler = flow.graph.find("sorry").value();
+  });
+  ask("{}");
+  EXPECT_THAT(ran(), ElementsAre("b", "c", "end"));
+}
+
+TEST_F(ShapedStepsTest, OneWhoLeavesIsNoFailureToHandle) {
+  shaped("a>b", {}, [](JsonFlow& flow) { step(flow, "a").on_error = JsonStep::OnError::skip; });
+  services_["a"]->held = true;
+  start({.inputs = of("{}"), .parameters = {}, .stream = false});
+  context_.cancellation->request();
+  settle(loop_);
+  EXPECT_EQ(outcome_.value().error().code, ErrorCode::cancelled);
+  EXPECT_THAT(ran(), ElementsAre("a"));
+}
+
+TEST_F(ShapedStepsTest, JoinsAsItsMergeSays) {
+  const std::map<std::string, Answer> answers = {{"a", says("[1]")}, {"b", says("2")}};
+  shaped("a>c b>c a>d b>d", answers, [](JsonFlow& flow) {
+    step(flow, "c").merge = JsonStep::Merge::list;
+    step(flow, "d").merge = JsonStep::Merge::first;
+  });
+  ask("{}");
+  EXPECT_EQ(json::serialize(asked("c")), "[[1],2]");
+  EXPECT_EQ(json::serialize(asked("d")), "[1]");
+}
+
+TEST_F(ShapedStepsTest, AStepWithoutAServiceComputes) {
+  shaped("a>sum", {{"a", says(R"({"n":2})")}}, [](JsonFlow& flow) {
+    step(flow, "sum").service = nullptr;
+    step(flow, "sum").input = value(R"({"n":"${steps.a.n + 1}"})");
+  });
+  EXPECT_EQ(text(ask("{}").find("sum")->output), R"({"n":3})");
+}
+
+TEST_F(ShapedStepsTest, AFlowMayHaveAnOutputOfItsOwn) {
+  shaped("a>b", {{"a", says(R"({"n":2})")}}, [](JsonFlow& flow) {
+    flow.output = value(R"({"first":"${steps.a.n}","last":"${steps.b.b.n}"})");
+  });
+  auto reply = ask("{}");
+  EXPECT_EQ(text(std::move(reply).take_answer().value()), R"({"first":2,"last":2})");
+}
+
+TEST(OrchestratorCreate, RefusesWaysThatLeadNowhere) {
+  Graph graph;
+  ASSERT_TRUE(graph.add("a"));
+  ASSERT_TRUE(graph.add("b"));
+  JsonStep chooses;
+  chooses.arms = {{.when = {}, .then = 1}};
+  JsonStep computes;
+  computes.input = ValueTemplate();
+  EXPECT_EQ(Orchestrator::create({.graph = graph, .steps = {chooses, computes}, .output = {}})
+                .error()
+                .message,
+            "step 'a': it chooses a step that does not follow it");
+}
+
 TEST(OrchestratorCreate, NeedsServicesThatTakeJson) {
   Graph graph;
   ASSERT_TRUE(graph.add("a"));
-  EXPECT_EQ(Orchestrator::create(graph, {JsonStep{}}).error().message,
-            "step 'a': it has no service that takes JSON");
-  EXPECT_EQ(Orchestrator::create(Graph(), {}).error().code, ErrorCode::failed_precondition);
+  EXPECT_EQ(
+      Orchestrator::create({.graph = graph, .steps = {JsonStep{}}, .output = {}}).error().message,
+      "step 'a': it has no service that takes JSON");
+  EXPECT_EQ(Orchestrator::create({}).error().code, ErrorCode::failed_precondition);
 }
 
 }  // namespace

@@ -45,6 +45,7 @@ class StepLoop {
   virtual void stop(Graph::Node node, base::Error error);
 
   [[nodiscard]] Plan& plan() { return plan_; }
+  [[nodiscard]] const Plan& plan() const { return plan_; }
   [[nodiscard]] const base::Context& context() const { return context_; }
   [[nodiscard]] const std::shared_ptr<base::Cancellation>& cancellation() const {
     return context_.cancellation;

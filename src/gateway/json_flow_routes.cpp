@@ -92,28 +92,17 @@ Response streamed(std::unique_ptr<contract::ByteStream> stream, Call call) {
 }
 
 Result<Response> written(flow::JsonFlowReply reply, Call call) {
-  const std::vector<flow::JsonStepResult*> results = reply.final_results();
-  json::object all;
-  for (flow::JsonStepResult* result : results) {
-    if (auto* stream = std::get_if<std::unique_ptr<contract::ByteStream>>(&result->output)) {
-      return streamed(std::move(*stream), std::move(call));
-    }
-    if (auto* bytes = std::get_if<contract::BytesReply>(&result->output)) {
-      if (results.size() > 1) {
-        return base::fail(base::ErrorCode::failed_precondition,
-                          "step '" + result->step + "' answered with " + bytes->content_type +
-                              ", which cannot stand beside the answers of other last steps");
-      }
-      Response one;
-      one.headers.set("Content-Type", bytes->content_type);
-      one.body = std::move(bytes->bytes);
-      return one;
-    }
-    auto& value = std::get<json::value>(result->output);
-    if (results.size() == 1) return Response::json(200, json::serialize(value));
-    all.emplace(result->step, std::move(value));
+  OPALINE_TRY(flow::JsonStepOutput answer, std::move(reply).take_answer());
+  if (auto* stream = std::get_if<std::unique_ptr<contract::ByteStream>>(&answer)) {
+    return streamed(std::move(*stream), std::move(call));
   }
-  return Response::json(200, json::serialize(all));
+  if (auto* bytes = std::get_if<contract::BytesReply>(&answer)) {
+    Response one;
+    one.headers.set("Content-Type", bytes->content_type);
+    one.body = std::move(bytes->bytes);
+    return one;
+  }
+  return Response::json(200, json::serialize(std::get<json::value>(answer)));
 }
 
 Task<Result<Response>> answer(const flow::Orchestrator* flow, Call call) {

@@ -1,0 +1,457 @@
+#include "flow/json_run.hpp"
+
+#include <re2/re2.h>
+
+#include <algorithm>
+#include <exception>
+#include <iterator>
+#include <utility>
+
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "flow/map_call.hpp"
+#include "flow/sentence_relay.hpp"
+
+namespace opaline::flow {
+namespace json = boost::json;
+namespace {
+
+base::Error failure(std::string message) {
+  return {.code = base::ErrorCode::internal, .message = std::move(message), .detail = {}};
+}
+
+std::vector<Graph::Node> roots_of(const Graph& graph) {
+  std::vector<Graph::Node> roots;
+  for (Graph::Node node = 0; node < graph.size(); ++node) {
+    if (graph.predecessors(node).empty()) roots.push_back(node);
+  }
+  return roots;
+}
+
+base::Result<json::value> merged(const std::vector<const json::value*>& parts,
+                                 JsonStep::Merge how) {
+  if (how == JsonStep::Merge::list) {
+    json::array list;
+    for (const json::value* part : parts) list.push_back(*part);
+    return json::value(std::move(list));
+  }
+  if (parts.size() == 1 || how == JsonStep::Merge::first) return *parts.front();
+  json::object all;
+  for (const json::value* part : parts) {
+    const auto* object = part->if_object();
+    if (object == nullptr) {
+      return base::fail(failure(
+          "the outputs of the steps before it cannot be merged: one of them is no JSON object"));
+    }
+    for (const auto& [key, value] : *object) all.insert_or_assign(key, value);
+  }
+  return json::value(std::move(all));
+}
+
+}  // namespace
+
+JsonRun::JsonRun(const JsonFlow& flow, Graph& graph, JsonFlowRequest request, base::Context context,
+                 StepHooks* hooks, StepObserver observer)
+    : StepLoop(graph, std::move(context)),
+      flow_(flow),
+      graph_(graph),
+      roots_(roots_of(graph)),
+      request_(std::move(request)),
+      hooks_(hooks),
+      observer_(std::move(observer)),
+      places_(graph.size(), kNone),
+      faults_(graph.size()) {}
+
+base::Task<base::Result<JsonFlowReply>> JsonRun::reply() {
+  co_await drive();
+  if (error()) {
+    results_.clear();
+    co_return base::fail(*std::move(error()));
+  }
+  const auto tie = std::make_shared<base::Cancellation::Registration>(take_tie());
+  for (RunStream* stream : streams_) stream->keep(tie);
+  JsonFlowReply reply;
+  if (flow_.output) {
+    OPALINE_CO_TRY(reply.output, flow_.output->render(scope_of(0)));
+  }
+  reply.results = std::move(results_);
+  reply.graph = graph_;
+  reply.reached = reached();
+  co_return reply;
+}
+
+// --- The loop's
+
+void JsonRun::before_start() {
+  // One that is passed over may make the next one ready, so look anew each time.
+  for (std::size_t i = 0; i < plan().ready().size();) {
+    const Graph::Node node = plan().ready()[i];
+    const JsonStep& step = flow_.steps[node];
+    bool runs = true;
+    if (step.when) {
+      auto holds = step.when->holds(scope_of(node));
+      if (!holds) {
+        plan().abort();
+        stop(node, std::move(holds).error());
+        return;
+      }
+      runs = *holds;
+    }
+    if (!runs) plan().skip(node);
+    i = runs ? i + 1 : 0;
+  }
+}
+
+base::Task<> JsonRun::run_step(Graph::Node node) {
+  const Clock::time_point started = Clock::now();
+  base::Result<void> done = base::fail(failure("the step failed unexpectedly"));
+  try {
+    // A step that ends without a word would leave the run waiting for ever.
+    done = co_await call(node, started);
+  } catch (...) {
+    base::log_exception("step_threw", std::current_exception());
+  }
+  if (done) {
+    succeeded(node);
+    co_return;
+  }
+  report(node, started, &done.error());
+  failed(node, std::move(done).error());
+}
+
+/// A stream that is waited for no more is ended before its step's error is told.
+void JsonRun::stop(Graph::Node node, base::Error error) {
+  for (JsonStepResult& result : results_) {
+    if (auto* stream = std::get_if<std::unique_ptr<contract::ByteStream>>(&result.output)) {
+      stream->reset();
+    }
+  }
+  streams_.clear();
+  StepLoop::stop(node, std::move(error));
+}
+
+base::Task<base::Result<void>> JsonRun::call(Graph::Node node, Clock::time_point started) {
+  const JsonStep& step = flow_.steps[node];
+  if (!step.arms.empty()) co_return choose(node);
+  if (step.map) co_return co_await map(node, started);
+  OPALINE_CO_TRY(json::value inputs, inputs_of(node));
+  if (step.service == nullptr) co_return put_shaped(node, std::move(inputs));
+
+  const Delivery delivery = step.generates ? delivery_of(node) : Delivery::whole;
+  if (step.generates) overlay(inputs, delivery);
+  if (hooks_) {
+    OPALINE_CO_TRY(inputs, co_await hooks_->align_inputs(std::move(inputs), site(node)));
+  }
+  contract::JsonRequest request{.body = hooks_ ? inputs : std::move(inputs),
+                                .stream = delivery != Delivery::whole};
+  OPALINE_CO_TRY(contract::Reply reply,
+                 co_await step.service->call(std::move(request), context().child()));
+  if (auto* stream = std::get_if<std::unique_ptr<contract::ByteStream>>(&reply)) {
+    if (delivery == Delivery::whole) co_return base::fail(failure("it streamed unasked"));
+    take_stream(node, started, delivery, std::move(*stream));
+    co_return base::Result<void>();
+  }
+  JsonOrBytes output;
+  if (auto* value = std::get_if<contract::JsonReply>(&reply)) {
+    output = std::move(value->body);
+  } else if (auto* bytes = std::get_if<contract::BytesReply>(&reply)) {
+    output = std::move(*bytes);
+  } else {
+    co_return base::fail(failure("the service answered with another kind of reply"));
+  }
+  OPALINE_CO_TRY_DO(co_await accept(node, std::move(output), std::move(inputs)));
+  report(node, started, nullptr);
+  co_return base::Result<void>();
+}
+
+// --- What a step gets
+
+base::Result<json::value> JsonRun::inputs_of(Graph::Node node) const {
+  const JsonStep& step = flow_.steps[node];
+  return step.input ? step.input->render(scope_of(node)) : gather(node);
+}
+
+base::Result<json::value> JsonRun::gather(Graph::Node node) const {
+  std::vector<Graph::Node> sources;
+  bool from_request = graph_.predecessors(node).empty();
+  for (const Graph::Node before : graph_.predecessors(node)) {
+    collect(before, sources, from_request);
+  }
+  std::vector<const json::value*> parts;
+  if (from_request) parts.push_back(&request_.inputs);
+  for (const Graph::Node source : sources) {
+    const auto* value = std::get_if<json::value>(&results_[places_[source]].output);
+    if (value == nullptr) {
+      return base::fail(failure("step '" + graph_.name(source) +
+                                "' before it did not answer with JSON; a hook must make some"));
+    }
+    parts.push_back(value);
+  }
+  if (parts.empty()) return json::value(json::object());
+  return merged(parts, flow_.steps[node].merge);
+}
+
+/// The steps whose outputs `node` hands on: itself, or those before one that has none.
+void JsonRun::collect(Graph::Node node, std::vector<Graph::Node>& sources,
+                      bool& from_request) const {
+  if (places_[node] != kNone) {
+    if (std::ranges::find(sources, node) == sources.end()) sources.push_back(node);
+    return;
+  }
+  if (plan().dropped(node)) return;
+  if (graph_.predecessors(node).empty()) from_request = true;
+  for (const Graph::Node before : graph_.predecessors(node)) {
+    collect(before, sources, from_request);
+  }
+}
+
+JsonRun::Delivery JsonRun::delivery_of(Graph::Node node) const {
+  if (!request_.stream || flow_.output || flow_.steps[node].output) return Delivery::whole;
+  const std::vector<Graph::Node>& after = graph_.successors(node);
+  if (after.empty()) return Delivery::streamed;
+  const Graph::Node next = after.front();
+  const JsonStep& step = flow_.steps[next];
+  const bool plain = step.service != nullptr && !step.when && !step.input && !step.map &&
+                     !step.output && flow_.steps[node].on_error == JsonStep::OnError::fail;
+  const bool relayed = after.size() == 1 && plain && graph_.successors(next).empty() &&
+                       graph_.predecessors(next).size() == 1;
+  return relayed ? Delivery::relayed : Delivery::whole;
+}
+
+void JsonRun::overlay(json::value& inputs, Delivery delivery) const {
+  if (!inputs.is_object()) return;
+  json::object& object = inputs.get_object();
+  for (const auto& [key, value] : request_.parameters) object.insert_or_assign(key, value);
+  object.insert_or_assign("stream", delivery != Delivery::whole);
+}
+
+/// Refers to results_: good until the next step ends.
+Scope JsonRun::scope_of(Graph::Node node) const {
+  Scope scope;
+  scope.set("request", request_.inputs);
+  for (const JsonStepResult& result : results_) {
+    if (const auto* value = std::get_if<json::value>(&result.output)) {
+      scope.set_step(result.step, *value);
+    }
+  }
+  if (!faults_[node].is_null()) scope.set("error", faults_[node]);
+  return scope;
+}
+
+HookSite JsonRun::site(Graph::Node node) {
+  return {.step = graph_.name(node), .graph = graph_, .parameters = request_.parameters};
+}
+
+// --- What it is
+
+base::Result<void> JsonRun::choose(Graph::Node node) {
+  const JsonStep& step = flow_.steps[node];
+  const Scope scope = scope_of(node);
+  std::optional<Graph::Node> chosen;
+  for (const JsonStep::Arm& arm : step.arms) {
+    if (arm.when) {
+      OPALINE_TRY(const bool holds, arm.when->holds(scope));
+      if (!holds) continue;
+    }
+    chosen = arm.then;
+    break;
+  }
+  for (const JsonStep::Arm& arm : step.arms) {
+    if (arm.then != chosen) leave_out(node, arm.then);
+  }
+  return {};
+}
+
+base::Task<base::Result<void>> JsonRun::map(Graph::Node node, Clock::time_point started) {
+  const JsonStep& step = flow_.steps[node];
+  std::vector<json::value> inputs;
+  {
+    const Scope outer = scope_of(node);
+    OPALINE_CO_TRY(json::value over, step.map->over.render(outer));
+    if (over.is_null()) over.emplace_array();
+    if (!over.is_array()) {
+      co_return base::fail(base::ErrorCode::invalid_argument, "its map is not over a list");
+    }
+    json::array& items = over.get_array();
+    if (items.size() > limits::kMapItems) {
+      co_return base::fail(base::ErrorCode::resource_exhausted,
+                           "its map is over " + std::to_string(items.size()) +
+                               " elements; the most is " + std::to_string(limits::kMapItems));
+    }
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      if (!step.input) {
+        inputs.push_back(std::move(items[i]));
+        continue;
+      }
+      Scope scope = Scope::inside(outer);
+      const json::value index(i);
+      scope.set(step.map->item, items[i]);
+      scope.set("index", index);
+      OPALINE_CO_TRY(json::value input, step.input->render(scope));
+      inputs.push_back(std::move(input));
+    }
+  }
+  json::value output;
+  if (step.service == nullptr) {
+    output =
+        json::array(std::make_move_iterator(inputs.begin()), std::make_move_iterator(inputs.end()));
+  } else {
+    OPALINE_CO_TRY(json::array answers, co_await map_call(step.service, std::move(inputs),
+                                                          step.map->concurrency, context()));
+    output = std::move(answers);
+  }
+  OPALINE_CO_TRY_DO(put_shaped(node, std::move(output)));
+  report(node, started, nullptr);
+  co_return base::Result<void>();
+}
+
+// --- What comes out
+
+void JsonRun::take_stream(Graph::Node node, Clock::time_point started, Delivery delivery,
+                          std::unique_ptr<contract::ByteStream> stream) {
+  Graph::Node place = node;
+  if (delivery == Delivery::relayed) {
+    place = graph_.successors(node).front();
+    plan().skip(place);
+    stream = std::make_unique<SentenceRelay>(std::move(stream), *flow_.steps[place].service,
+                                             graph_.name(place), context());
+  }
+  auto kept = std::make_unique<RunStream>(
+      std::move(stream), RunStream::Step{.name = graph_.name(node), .started = started}, observer_,
+      cancellation());
+  streams_.push_back(kept.get());
+  put(place, std::unique_ptr<contract::ByteStream>(std::move(kept)));
+}
+
+base::Task<base::Result<void>> JsonRun::accept(Graph::Node node, JsonOrBytes output,
+                                               json::value inputs) {
+  json::value value;
+  if (hooks_) {
+    OPALINE_CO_TRY(value, co_await hooks_->align_outputs(std::move(output), inputs, site(node)));
+  } else if (auto* bytes = std::get_if<contract::BytesReply>(&output)) {
+    put(node, std::move(*bytes));
+    co_return base::Result<void>();
+  } else {
+    value = std::get<json::value>(std::move(output));
+  }
+  const bool blocked = cut_black_list(node, value);
+  const auto* object = value.if_object();
+  const auto* text = object ? object->if_contains("text") : nullptr;
+  if (blocked && request_.stream && text != nullptr && text->is_string()) {
+    put(node, std::make_unique<TextStream>(text->get_string()));
+    co_return base::Result<void>();
+  }
+  co_return put_shaped(node, std::move(value));
+}
+
+base::Result<void> JsonRun::put_shaped(Graph::Node node, json::value output) {
+  const JsonStep& step = flow_.steps[node];
+  if (step.output) {
+    Scope scope = scope_of(node);
+    scope.set("output", output);
+    OPALINE_TRY(json::value shaped, step.output->render(scope));
+    output = std::move(shaped);
+  }
+  put(node, std::move(output));
+  return {};
+}
+
+/// @return whether there was a list, and nothing follows `node` any more.
+bool JsonRun::cut_black_list(Graph::Node node, const json::value& output) {
+  const auto* object = output.if_object();
+  const auto* list = object ? object->if_contains("downstream_black_list") : nullptr;
+  const auto* patterns = list ? list->if_array() : nullptr;
+  if (patterns == nullptr || patterns->empty()) return false;
+  RE2::Options options;
+  options.set_log_errors(false);
+  options.set_max_mem(limits::kPatternBytes);
+  for (const json::value& one : *patterns) {
+    if (!one.is_string()) continue;
+    const std::string_view text = one.get_string();
+    const RE2 pattern(re2::StringPiece(text.data(), text.size()), options);
+    if (!pattern.ok()) {
+      base::log(base::LogLevel::warning, "black_list_pattern_ignored",
+                {{"step", graph_.name(node)}, {"reason", pattern.error()}});
+      continue;
+    }
+    const std::vector<Graph::Node> after = graph_.successors(node);
+    for (const Graph::Node next : after) {
+      if (RE2::PartialMatch(graph_.name(next), pattern)) graph_.disconnect(node, next);
+    }
+  }
+  return graph_.successors(node).empty();
+}
+
+void JsonRun::put(Graph::Node node, JsonStepOutput output) {
+  places_[node] = results_.size();
+  results_.push_back({.step = graph_.name(node), .output = std::move(output)});
+}
+
+// --- How it ends
+
+void JsonRun::succeeded(Graph::Node node) {
+  const JsonStep& step = flow_.steps[node];
+  if (step.on_error == JsonStep::OnError::handle) leave_out(node, step.handler);
+  finish(node);
+}
+
+void JsonRun::failed(Graph::Node node, base::Error error) {
+  const JsonStep& step = flow_.steps[node];
+  const bool ends = step.on_error == JsonStep::OnError::fail || context().cancelled() ||
+                    error.code == base::ErrorCode::cancelled;
+  if (ends) {
+    fail(node, std::move(error));
+    return;
+  }
+  base::log(base::LogLevel::warning, "step_failed",
+            {{"step", graph_.name(node)}, {"reason", error.message}});
+  if (step.on_error == JsonStep::OnError::handle) {
+    json::object fault;
+    fault.emplace("step", graph_.name(node));
+    fault.emplace("code", base::name(error.code));
+    fault.emplace("message", error.message);
+    faults_[step.handler] = std::move(fault);
+    const std::vector<Graph::Node> after = graph_.successors(node);
+    for (const Graph::Node next : after) {
+      if (next != step.handler) leave_out(node, next);
+    }
+  }
+  finish(node);
+}
+
+void JsonRun::leave_out(Graph::Node node, Graph::Node next) {
+  graph_.disconnect(node, next);
+  left_out_.push_back(next);
+}
+
+void JsonRun::finish(Graph::Node node) {
+  plan().finish(node);
+  for (const Graph::Node next : std::exchange(left_out_, {})) plan().reconsider(next);
+}
+
+std::vector<std::string> JsonRun::reached() const {
+  std::vector<bool> seen(graph_.size());
+  std::vector<Graph::Node> open = roots_;
+  while (!open.empty()) {
+    const Graph::Node node = open.back();
+    open.pop_back();
+    if (seen[node]) continue;
+    seen[node] = true;
+    for (const Graph::Node next : graph_.successors(node)) open.push_back(next);
+  }
+  std::vector<std::string> names;
+  for (Graph::Node node = 0; node < graph_.size(); ++node) {
+    if (seen[node]) names.push_back(graph_.name(node));
+  }
+  return names;
+}
+
+void JsonRun::report(Graph::Node node, Clock::time_point started, const base::Error* error) const {
+  if (!observer_) return;
+  observer_({.step = graph_.name(node),
+             .kind = contract::ServiceKind::custom,
+             .took = Clock::now() - started,
+             .error = error});
+}
+
+}  // namespace opaline::flow
