@@ -9,6 +9,7 @@
 #include <map>
 
 #include "base/limits.hpp"
+#include "flow/flow_service.hpp"
 #include "flow/scripted_service.hpp"
 
 namespace opaline::flow {
@@ -569,6 +570,39 @@ TEST_F(ShapedStepsTest, AFlowMayHaveAnOutputOfItsOwn) {
   });
   auto reply = ask("{}");
   EXPECT_EQ(text(std::move(reply).take_answer().value()), R"({"first":2,"last":2})");
+}
+
+TEST_F(OrchestratorTest, AFlowIsAStepOfAnother) {
+  flow("a>llm", {}, {"llm"});
+  const FlowService inner(*orchestrator_);
+  EXPECT_EQ(inner.health().state, contract::Health::State::ready);
+  FlowService service(*orchestrator_);
+  Graph graph;
+  ASSERT_TRUE(graph.add("inner"));
+  auto outer = Orchestrator::create(
+      {.graph = std::move(graph), .steps = {{.service = &service}}, .output = {}});
+  ASSERT_TRUE(outer);
+  outcome_.of(loop_, (*outer)->schedule(
+                         {.inputs = of(R"({"seed":7,"x":1})"), .parameters = {}, .stream = false},
+                         context_, nullptr, {}));
+  settle(loop_);
+  ASSERT_TRUE(outcome_.value()) << outcome_.value().error().message;
+  EXPECT_EQ(text(outcome_.value()->find("inner")->output),
+            R"({"llm":{"a":{"seed":7,"x":1},"seed":7,"stream":false}})");
+}
+
+TEST_F(OrchestratorTest, AnErrorOfAStepInsideNamesTheWay) {
+  flow("a", {{"a", [](const json::value&, bool) -> base::Result<Reply> {
+                return base::fail(ErrorCode::unavailable, "down");
+              }}});
+  FlowService service(*orchestrator_);
+  Graph graph;
+  ASSERT_TRUE(graph.add("inner"));
+  auto outer = Orchestrator::create(
+      {.graph = std::move(graph), .steps = {{.service = &service}}, .output = {}});
+  outcome_.of(loop_, (*outer)->schedule({}, context_, nullptr, {}));
+  settle(loop_);
+  EXPECT_EQ(outcome_.value().error().message, "step 'inner': step 'a': down");
 }
 
 TEST(OrchestratorCreate, RefusesWaysThatLeadNowhere) {

@@ -1,10 +1,10 @@
 #include "gateway/json_flow_routes.hpp"
 
-#include <array>
 #include <boost/json/serialize.hpp>
 #include <utility>
 
 #include "contract/json.hpp"
+#include "flow/flow_service.hpp"
 #include "gateway/error_reply.hpp"
 
 namespace opaline::gateway {
@@ -14,23 +14,6 @@ namespace {
 using base::Result;
 using base::Task;
 using http::Response;
-
-// The fields of OPEA's LLMParams that a client may set.
-constexpr std::array<std::string_view, 15> kParameters = {"model",
-                                                          "max_tokens",
-                                                          "max_new_tokens",
-                                                          "top_k",
-                                                          "top_p",
-                                                          "typical_p",
-                                                          "temperature",
-                                                          "frequency_penalty",
-                                                          "presence_penalty",
-                                                          "repetition_penalty",
-                                                          "seed",
-                                                          "stop",
-                                                          "language",
-                                                          "chat_template",
-                                                          "response_format"};
 
 /// The bytes of a step's stream. What breaks off becomes an event that says so.
 class StepBody final : public http::BodyStream {
@@ -72,11 +55,8 @@ Result<flow::JsonFlowRequest> read(std::string_view body) {
     contract::Fields fields(*object);
     request.stream = fields.flag("stream").value_or(false);
     OPALINE_TRY_DO(fields.check());
-    for (const std::string_view name : kParameters) {
-      const json::value* given = fields.find(name);
-      if (given != nullptr) request.parameters.emplace(name, *given);
-    }
   }
+  request.parameters = flow::sampling_parameters(value);
   request.inputs = std::move(value);
   return request;
 }

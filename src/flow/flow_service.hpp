@@ -1,0 +1,29 @@
+#pragma once
+
+#include "contract/service.hpp"
+#include "flow/orchestrator.hpp"
+
+namespace opaline::flow {
+
+/// A whole JSON flow as one step of another. The sampling parameters of what it is asked go to its
+/// own generating steps. Any thread; the flow must outlive it and its streams.
+class FlowService final : public contract::Service {
+ public:
+  explicit FlowService(const Orchestrator& flow) : flow_(flow) {}
+
+  [[nodiscard]] contract::ServiceKind kind() const override {
+    return contract::ServiceKind::custom;
+  }
+  base::Task<base::Result<contract::Reply>> call(contract::Request request,
+                                                 base::Context context) override;
+  /// The first of its steps that is not ready, named.
+  [[nodiscard]] contract::Health health() const override;
+
+ private:
+  const Orchestrator& flow_;
+};
+
+/// The fields of a request that are sampling parameters, as OPEA's LLMParams names them.
+[[nodiscard]] boost::json::object sampling_parameters(const boost::json::value& inputs);
+
+}  // namespace opaline::flow
