@@ -376,7 +376,10 @@ bool JsonRun::cut_black_list(Graph::Node node, const json::value& output) {
     }
     const std::vector<Graph::Node> after = graph_.successors(node);
     for (const Graph::Node next : after) {
-      if (RE2::PartialMatch(graph_.name(next), pattern)) graph_.disconnect(node, next);
+      if (!RE2::PartialMatch(graph_.name(next), pattern)) continue;
+      graph_.disconnect(node, next);
+      // Whatever else leads there, and whichever of them ends first: it is not to be run.
+      plan().drop(next);
     }
   }
   return graph_.successors(node).empty();
@@ -427,6 +430,9 @@ void JsonRun::leave_out(Graph::Node node, Graph::Node next) {
 void JsonRun::finish(Graph::Node node) {
   plan().finish(node);
   for (const Graph::Node next : std::exchange(left_out_, {})) plan().reconsider(next);
+  if (hooks_ == nullptr) return;
+  // A hook may have changed any edge.
+  for (Graph::Node any = 0; any < graph_.size(); ++any) plan().reconsider(any);
 }
 
 std::vector<std::string> JsonRun::reached() const {
