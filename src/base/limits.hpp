@@ -82,6 +82,13 @@ inline constexpr std::size_t kQueuedGenerations = 64;
 inline constexpr std::size_t kGenerationSequences = 16;
 inline constexpr auto kModelStartTime = 60s;  ///< A child must answer within this.
 
+// Services that register themselves.
+inline constexpr std::size_t kRegisteredServices = 256;
+inline constexpr std::size_t kServiceInstances = 64;    ///< Of one service.
+inline constexpr std::size_t kReachedInstances = 4096;  ///< Of one service, past ones included.
+inline constexpr std::size_t kServiceCardBytes = 64 * 1024;
+inline constexpr auto kServiceLease = 3600s;
+
 // Expressions and policies of flow files.
 inline constexpr std::size_t kExpressionBytes = 4096;
 inline constexpr std::size_t kExpressionDepth = 64;  ///< Operators and brackets inside another.

@@ -1,0 +1,102 @@
+#include "services/registry/service_registry.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json/parse.hpp>
+
+#include "base/limits.hpp"
+#include "services/registry/registered_service.hpp"
+
+namespace opaline::services {
+namespace {
+
+using namespace std::chrono_literals;
+using base::ErrorCode;
+using contract::Health;
+
+class ServiceRegistryTest : public testing::Test {
+ protected:
+  base::Result<bool> put(std::string_view name, std::string url = "http://h:1/v1/x",
+                         std::chrono::seconds lease = 30s, Health health = {}) {
+    return registry_.put(name,
+                         {.url = std::move(url), .version = "1", .health = health, .lease = lease},
+                         {.description = "d", .input_schema = {}, .output_schema = {}});
+  }
+  std::string next(std::string_view name) {
+    const auto url = registry_.next_url(name);
+    return url ? *url : std::string(base::name(url.error().code));
+  }
+
+  ServiceRegistry::Clock::time_point now_{};
+  ServiceRegistry registry_{[this] { return now_; }};
+};
+
+TEST_F(ServiceRegistryTest, FindsWhatRegisteredItself) {
+  EXPECT_TRUE(put("x").value());
+  EXPECT_FALSE(put("x").value()) << "the same again renews the lease";
+  ASSERT_EQ(registry_.list().size(), 1U);
+  const auto found = registry_.find("x");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->card.description, "d");
+  EXPECT_EQ(found->instances.at(0).left, 30s);
+  EXPECT_EQ(next("x"), "http://h:1/v1/x");
+  EXPECT_EQ(next("y"), "unavailable");
+}
+
+TEST_F(ServiceRegistryTest, ForgetsWhoDoesNotComeAgain) {
+  ASSERT_TRUE(put("x", "http://h:1/x", 10s));
+  now_ += 9s;
+  ASSERT_TRUE(put("x", "http://h:1/x", 10s));
+  now_ += 9s;
+  EXPECT_EQ(next("x"), "http://h:1/x");
+  now_ += 1s;
+  EXPECT_EQ(next("x"), "unavailable");
+  EXPECT_TRUE(registry_.list().empty());
+  EXPECT_EQ(registry_.remove("x", "").error().code, ErrorCode::not_found);
+}
+
+TEST_F(ServiceRegistryTest, TakesInstancesInTurnAndLeavesOutThoseThatAreNotReady) {
+  ASSERT_TRUE(put("x", "http://a/x"));
+  ASSERT_TRUE(put("x", "http://b/x", 30s, {.state = Health::State::failed, .reason = "full"}));
+  ASSERT_TRUE(put("x", "http://c/x"));
+  EXPECT_EQ(next("x"), "http://a/x");
+  EXPECT_EQ(next("x"), "http://c/x");
+  EXPECT_EQ(next("x"), "http://a/x");
+  ASSERT_TRUE(registry_.remove("x", "http://a/x"));
+  ASSERT_TRUE(registry_.remove("x", "http://c/x"));
+  EXPECT_TRUE(registry_.next_url("x").error().message.contains("full"));
+}
+
+TEST_F(ServiceRegistryTest, RefusesWhatIsNone) {
+  EXPECT_EQ(put("").error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(put("a b").error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(put("x", "not a url").error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(put("x", "http://h/x", 0s).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(put("x", "http://h/x", limits::kServiceLease + 1s).error().code,
+            ErrorCode::invalid_argument);
+}
+
+TEST_F(ServiceRegistryTest, IsBounded) {
+  for (std::size_t i = 0; i < limits::kServiceInstances; ++i) {
+    ASSERT_TRUE(put("x", "http://h:" + std::to_string(i + 1) + "/"));
+  }
+  EXPECT_EQ(put("x", "http://other/").error().code, ErrorCode::resource_exhausted);
+  for (std::size_t i = 1; i < limits::kRegisteredServices; ++i) {
+    ASSERT_TRUE(put("n" + std::to_string(i)));
+  }
+  EXPECT_EQ(put("one-more").error().code, ErrorCode::resource_exhausted);
+}
+
+TEST(RegisteredServiceSchema, HoldsAnAnswerAgainstWhatWasDeclared) {
+  const auto schema = boost::json::parse(R"({"type":"object","required":["a"]})").as_object();
+  EXPECT_EQ(misfit(schema, boost::json::parse(R"({"a":1})")), "");
+  EXPECT_EQ(misfit(schema, boost::json::parse(R"({"b":1})")), "field 'a' is missing");
+  EXPECT_EQ(misfit(schema, boost::json::parse("[1]")), "expected object, got array");
+  EXPECT_EQ(misfit(boost::json::parse(R"({"type":"number"})").as_object(), boost::json::value(3)),
+            "");
+  EXPECT_EQ(misfit({}, boost::json::value("anything")), "");
+}
+
+}  // namespace
+}  // namespace opaline::services
