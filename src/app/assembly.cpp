@@ -10,6 +10,7 @@
 #include "flow/json_face.hpp"
 #include "operations/observe/prometheus.hpp"
 #include "services/answering/answering_service.hpp"
+#include "services/registry/registered_service.hpp"
 #include "services/remote/remote_service.hpp"
 
 namespace opaline::app {
@@ -99,7 +100,7 @@ base::Result<void> Assembly::build_models(const UpSettings& settings, const flow
   ModelChildren::Settings children{.log_level = settings.listen.log_level};
   const engine::ModelLibrary library(settings.places.model_folder());
   const bool encodes = std::ranges::any_of(spec.services, [](const flow::ServiceSpec& one) {
-    return one.url.empty() && one.kind != ServiceKind::llm;
+    return one.url.empty() && one.kind != ServiceKind::llm && one.kind != ServiceKind::custom;
   });
   if (encodes) {
     const flow::ServiceSpec* embedding = find_own(spec, ServiceKind::embedding);
@@ -164,7 +165,24 @@ base::Result<contract::Service*> Assembly::build_llm(const flow::ServiceSpec& sp
   return &keep(std::move(service));
 }
 
+contract::Service& Assembly::make_registered(const std::string& name) {
+  return keep(std::make_unique<services::RegisteredService>(
+      name, registry_,
+      [this](const std::string& url) -> base::Result<std::unique_ptr<contract::Service>> {
+        OPALINE_TRY(auto endpoint, http::Endpoint::parse(url));
+        std::string path = std::exchange(endpoint.base_path, {});
+        OPALINE_TRY(auto remote, services::RemoteService::create(
+                                     {.kind = ServiceKind::custom,
+                                      .endpoint = std::move(endpoint),
+                                      .path = std::move(path),
+                                      .peer = services::RemoteSettings::Peer::foreign},
+                                     client_));
+        return remote;
+      }));
+}
+
 base::Result<contract::Service*> Assembly::build_service(const flow::ServiceSpec& spec) {
+  if (spec.kind == ServiceKind::custom && spec.url.empty()) return &make_registered(spec.name);
   if (spec.kind == ServiceKind::llm) return build_llm(spec);
   contract::Service* service = nullptr;
   if (!spec.url.empty()) {
@@ -222,6 +240,7 @@ base::Result<void> Assembly::build_gateway() {
                       .runner = runner_.get(),
                       .json_flow = json_flow_.get(),
                       .services = services_,
+                      .registry = registry_,
                       .metrics = metrics_,
                       .metrics_text = [this] { return operations::prometheus_text(metrics_); },
                       .readiness = [this] { return parts(); },

@@ -18,6 +18,7 @@
 #include "gateway/microservice_gateway.hpp"
 #include "http/client.hpp"
 #include "http/server.hpp"
+#include "services/registry/service_registry.hpp"
 
 namespace opaline::app {
 
@@ -50,6 +51,7 @@ class Assembly {
   base::Result<void> build(const UpSettings& settings);
   base::Result<void> build_models(const UpSettings& settings, const flow::FlowSpec& spec);
   base::Result<contract::Service*> build_service(const flow::ServiceSpec& spec);
+  contract::Service& make_registered(const std::string& name);
   base::Result<contract::Service*> build_llm(const flow::ServiceSpec& spec);
   base::Result<contract::Service*> build_remote(const flow::ServiceSpec& spec);
   base::Result<void> build_flow();
@@ -62,6 +64,7 @@ class Assembly {
 
   base::MetricRegistry metrics_;
   http::Client client_;
+  services::ServiceRegistry registry_;
   gateway::GatewaySettings gateway_settings_;
   AnswerMode answer_ = AnswerMode::extract;
   bool instructed_ = false;  // Our own language model has a chat template.

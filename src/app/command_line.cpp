@@ -67,6 +67,8 @@ int run_command_line(int argc, char** argv) {
   add_ask(program, action);
   add_search(program, action);
   add_documents(program, action);
+  add_services(program, action);
+  add_new(program, action);
   add_check(program, action);
   add_models(program, action);
   add_doctor(program, action);

@@ -16,6 +16,7 @@ std::string url_host(const std::string& host) {
 
 std::string place(const ServiceSpec& service) {
   if (!service.url.empty()) return fmt::format("at {}{}", service.url, service.endpoint);
+  if (service.kind == contract::ServiceKind::custom) return "registers itself";
   const auto run = service.options.find("run");
   std::string text = run == service.options.end() || run->second == "here"
                          ? "built in"

@@ -205,7 +205,8 @@ TEST(FlowFile, SaysWhatIsWrongWithAService) {
        "f:1:23: cannot tell what kind of service 'x' is; add 'kind:', one of embedding, retrieval, "
        "reranking, llm, dataprep and custom, or the URL of a service of your own"},
       {"kind: custom, port: 7000",
-       "f:1:33: a service of your own runs somewhere else: say where with 'url:'"},
+       "f:1:33: a service of your own is not served here: say where it is with 'url:', or leave "
+       "'port' out and let it register itself"},
       {"kind: llm, port: 70000",
        "f:1:44: expected a port, a whole number 1 … 65535, for 'port', found '70000'"},
       {"kind: llm, endpoint: v1/x",

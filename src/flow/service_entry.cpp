@@ -191,8 +191,10 @@ class ServiceReader {
     if (!text) return;
     if (*text == contract::name(ServiceKind::custom)) {
       set_kind(ServiceKind::custom);
-      if (!remote()) {
-        keys_.wrong(key, "a service of your own runs somewhere else: say where with 'url:'");
+      if (!remote() && spec().port) {
+        keys_.wrong(key,
+                    "a service of your own is not served here: say where it is with 'url:', or "
+                    "leave 'port' out and let it register itself");
       }
       return;
     }

@@ -41,6 +41,7 @@ class Deployment : public testing::Test {
         settings_, {.flow = runner_->spec(),
                     .runner = runner_.get(),
                     .services = services_,
+                    .registry = registered_,
                     .metrics = registry_,
                     .metrics_text = [] { return std::string("metrics text\n"); },
                     .readiness = [this] { return parts_; },
@@ -141,6 +142,7 @@ class Deployment : public testing::Test {
 
   base::EventLoop loop_{1};
   base::MetricRegistry registry_;
+  services::ServiceRegistry registered_;
   ScriptedService embedding_{
       Kind::embedding, [](const auto& asked, const auto&) -> base::Result<contract::Reply> {
         const auto& texts = std::get<contract::EmbeddingRequest>(asked).texts;

@@ -7,6 +7,7 @@
 #include "gateway/document_routes.hpp"
 #include "gateway/json_flow_routes.hpp"
 #include "gateway/microservice_routes.hpp"
+#include "gateway/registry_routes.hpp"
 #include "gateway/search_routes.hpp"
 #include "gateway/system_routes.hpp"
 
@@ -92,6 +93,7 @@ std::vector<Route> make_routes(const GatewaySettings& settings, const Collaborat
     append(routes, json_flow_routes(*with.json_flow, with.flow.endpoint));
   }
   append(routes, search_routes(with.services, settings));
+  append(routes, registry_routes(with.registry, with.flow));
   append(routes, document_routes(with.services,
                                  {.poll = settings.job_poll, .heartbeat = settings.heartbeat}));
   append(routes, embedding_routes(with.services));

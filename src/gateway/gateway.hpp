@@ -14,6 +14,7 @@
 #include "gateway/services.hpp"
 #include "gateway/settings.hpp"
 #include "http/server.hpp"
+#include "services/registry/service_registry.hpp"
 
 namespace opaline::gateway {
 
@@ -24,6 +25,7 @@ struct Collaborators {
   const flow::Runner* runner = nullptr;           ///< Of a flow of typed messages, or …
   const flow::Orchestrator* json_flow = nullptr;  ///< … of one that passes JSON.
   Services services;
+  services::ServiceRegistry& registry;
   base::MetricRegistry& metrics;
   std::function<std::string()> metrics_text;
   std::function<std::vector<Part>()> readiness;

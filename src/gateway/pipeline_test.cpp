@@ -197,8 +197,10 @@ TEST_F(Pipelines, CountRequestsByRouteWithoutInventingLabels) {
 
 TEST_F(Pipelines, StartOnlyWithReadableKeys) {
   settings_.keys = {{"alice", "plain"}};
-  const auto made = Gateway::create(
-      settings_, {.flow = runner_->spec(), .runner = runner_.get(), .metrics = registry_});
+  const auto made = Gateway::create(settings_, {.flow = runner_->spec(),
+                                                .runner = runner_.get(),
+                                                .registry = registered_,
+                                                .metrics = registry_});
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().code, base::ErrorCode::invalid_argument);
 }

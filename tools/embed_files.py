@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes a C++ file that holds every file of a folder: embed_console.py FOLDER OUTPUT. An empty folder gives an empty table."""
+"""Writes a C++ file that holds every file of a folder: embed_files.py FOLDER OUTPUT FUNCTION. An empty folder gives an
+empty table."""
 import hashlib
 import sys
 from pathlib import Path
@@ -9,9 +10,9 @@ TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=u
 
 
 def main():
-    folder, output = Path(sys.argv[1]), Path(sys.argv[2])
-    files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
-    lines = ["// Made by tools/embed_console.py from console/dist.", '#include "app/embedded_console.hpp"', "",
+    folder, output, function = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts) if folder.is_dir() else []
+    lines = ["// Made by tools/embed_files.py.", '#include "app/embedded_files.hpp"', "",
              "namespace opaline::app {", "namespace {", ""]
     rows = []
     for number, path in enumerate(files):
@@ -22,7 +23,7 @@ def main():
         rows.append(f'    {{"/{path.relative_to(folder).as_posix()}", "{TYPES.get(path.suffix, "application/octet-stream")}", '
                     f'"\\"{etag}\\"", kFile{number}, {len(content)}}},')
     lines += ["", f"constexpr std::array<EmbeddedFile, {len(rows)}> kFiles = {{{{", *rows, "}};", "", "}  // namespace", "",
-              "std::span<const EmbeddedFile> embedded_files() { return kFiles; }", "", "}  // namespace opaline::app", ""]
+              f"std::span<const EmbeddedFile> {function}() {{ return kFiles; }}", "", "}  // namespace opaline::app", ""]
     text = "\n".join(lines)
     if not output.exists() or output.read_text() != text:
         output.write_text(text)

@@ -1,0 +1,226 @@
+#include "gateway/registry_routes.hpp"
+
+#include <chrono>
+#include <utility>
+
+#include "contract/json.hpp"
+#include "contract/json_writer.hpp"
+
+namespace opaline::gateway {
+namespace {
+
+using base::Result;
+using base::Task;
+using contract::Health;
+using contract::JsonWriter;
+using http::Response;
+using services::RegisteredCard;
+using services::ServiceRegistry;
+
+std::string_view name(Health::State state) {
+  switch (state) {
+    case Health::State::ready: return "ready";
+    case Health::State::starting: return "starting";
+    case Health::State::failed: break;
+  }
+  return "failed";
+}
+
+/// "ready", or {"state": …, "reason": …}.
+Result<Health> read_health(contract::Fields& fields) {
+  Health health;
+  const boost::json::value* given = fields.find("health");
+  if (given == nullptr) return health;
+  std::string state;
+  if (const auto* object = given->if_object()) {
+    contract::Fields inner(*object, "health.");
+    state = inner.text("state").value_or("ready");
+    health.reason = inner.text("reason").value_or("");
+    OPALINE_TRY_DO(inner.check());
+  } else if (given->is_string()) {
+    state = given->get_string();
+  }
+  for (const auto known : {Health::State::ready, Health::State::starting, Health::State::failed}) {
+    if (name(known) != state) continue;
+    health.state = known;
+    return health;
+  }
+  fields.reject("health", "ready, starting or failed", *given);
+  return health;
+}
+
+Result<Response> put(ServiceRegistry& registry, const Call& call) {
+  OPALINE_TRY(const auto object, contract::parse_json_object(call.request.body));
+  contract::Fields fields(object);
+  services::ServiceInstance instance;
+  instance.url = fields.text("url").value_or("");
+  instance.version = fields.text("version").value_or("");
+  instance.lease = std::chrono::seconds(fields.integer("lease_seconds", {.min = 0}).value_or(30));
+  OPALINE_TRY(instance.health, read_health(fields));
+  services::ServiceCard card;
+  card.description = fields.text("description").value_or("");
+  if (const auto* schema = fields.object("input_schema")) card.input_schema = *schema;
+  if (const auto* schema = fields.object("output_schema")) card.output_schema = *schema;
+  OPALINE_TRY_DO(fields.check());
+  const auto lease = instance.lease;
+  OPALINE_TRY(const bool is_new, registry.put(call.id, std::move(instance), std::move(card)));
+  JsonWriter body;
+  body.begin_object().field("name", call.id).field("lease_seconds", lease.count()).end_object();
+  return Response::json(is_new ? 201 : 200, std::move(body).take());
+}
+
+Result<Response> remove(ServiceRegistry& registry, const Call& call) {
+  OPALINE_TRY_DO(registry.remove(call.id, call.request.find_query("url").value_or("")));
+  Response reply;
+  reply.status = 204;
+  return reply;
+}
+
+void write(JsonWriter& body, const RegisteredCard& card) {
+  body.begin_object().field("name", card.name).field("description", card.card.description);
+  body.field("input_schema", card.card.input_schema);
+  body.field("output_schema", card.card.output_schema);
+  body.key("instances").begin_array();
+  for (const auto& one : card.instances) {
+    body.begin_object().field("url", one.instance.url).field("version", one.instance.version);
+    body.field("health", name(one.instance.health.state));
+    if (!one.instance.health.reason.empty()) body.field("reason", one.instance.health.reason);
+    body.field("lease_left_seconds", one.left.count()).end_object();
+  }
+  body.end_array().end_object();
+}
+
+Response list(ServiceRegistry& registry) {
+  JsonWriter body;
+  body.begin_object().key("services").begin_array();
+  for (const RegisteredCard& card : registry.list()) write(body, card);
+  body.end_array().end_object();
+  return Response::json(200, std::move(body).take());
+}
+
+Result<Response> show(ServiceRegistry& registry, const Call& call) {
+  const auto card = registry.find(call.id);
+  if (!card) {
+    return base::fail(base::ErrorCode::not_found, "no service is registered as '" + call.id + "'");
+  }
+  JsonWriter body;
+  write(body, *card);
+  return Response::json(200, std::move(body).take());
+}
+
+std::string_view purpose(contract::ServiceKind kind) {
+  switch (kind) {
+    case contract::ServiceKind::embedding: return "Vectors of texts";
+    case contract::ServiceKind::retrieval: return "Passages for a question";
+    case contract::ServiceKind::reranking: return "Passages in order of their worth";
+    case contract::ServiceKind::llm: return "An answer in words";
+    case contract::ServiceKind::dataprep: return "Documents in, searchable passages out";
+    case contract::ServiceKind::custom: break;
+  }
+  return "A service of your own";
+}
+
+Response list_service(const flow::FlowSpec& flow, ServiceRegistry& registry) {
+  JsonWriter body;
+  body.begin_object();
+  for (const flow::ServiceSpec& service : flow.services) {
+    const auto card = registry.find(service.name);
+    const std::string described = card ? card->card.description : "";
+    boost::json::object one;
+    one.emplace("description",
+                described.empty() ? purpose(service.kind) : std::string_view(described));
+    one.emplace("endpoint", service.endpoint);
+    one.emplace("kind", contract::name(service.kind));
+    if (!service.url.empty()) one.emplace("url", service.url);
+    body.member(service.name, one);
+  }
+  body.end_object();
+  return Response::json(200, std::move(body).take());
+}
+
+/// What a client may say in a request, by the step that minds it.
+boost::json::object parameters_of(contract::ServiceKind kind) {
+  const auto one = [](std::string_view type, boost::json::value usual) {
+    boost::json::object parameter;
+    parameter.emplace("type", type);
+    parameter.emplace("default", std::move(usual));
+    return parameter;
+  };
+  boost::json::object all;
+  switch (kind) {
+    case contract::ServiceKind::retrieval:
+      all.emplace("k", one("integer", 4));
+      all.emplace("search_type", one("string", "similarity"));
+      all.emplace("score_threshold", one("number", 0.2));
+      all.emplace("fetch_k", one("integer", 20));
+      all.emplace("lambda_mult", one("number", 0.5));
+      break;
+    case contract::ServiceKind::reranking: all.emplace("top_n", one("integer", 1)); break;
+    case contract::ServiceKind::llm:
+      all.emplace("max_tokens", one("integer", 1024));
+      all.emplace("temperature", one("number", 0.01));
+      all.emplace("top_p", one("number", 0.95));
+      all.emplace("top_k", one("integer", 10));
+      all.emplace("frequency_penalty", one("number", 0.0));
+      all.emplace("presence_penalty", one("number", 0.0));
+      all.emplace("repetition_penalty", one("number", 1.03));
+      all.emplace("stream", one("boolean", true));
+      break;
+    case contract::ServiceKind::embedding:
+    case contract::ServiceKind::dataprep:
+    case contract::ServiceKind::custom: break;
+  }
+  return all;
+}
+
+Response list_parameters(const flow::FlowSpec& flow, ServiceRegistry& registry) {
+  JsonWriter body;
+  body.begin_object();
+  for (const flow::ServiceSpec& service : flow.services) {
+    boost::json::object parameters = parameters_of(service.kind);
+    if (const auto card = registry.find(service.name)) {
+      const auto* declared = card->card.input_schema.if_contains("properties");
+      if (declared != nullptr && declared->is_object()) parameters = declared->get_object();
+    }
+    body.member(service.name, parameters);
+  }
+  body.end_object();
+  return Response::json(200, std::move(body).take());
+}
+
+Task<Result<Response>> at_once(Result<Response> reply) { co_return reply; }
+
+}  // namespace
+
+std::vector<Route> registry_routes(services::ServiceRegistry& registry,
+                                   const flow::FlowSpec& flow) {
+  ServiceRegistry* own = &registry;
+  const flow::FlowSpec* steps = &flow;
+  std::vector<Route> routes;
+  const auto add = [&routes](std::string method, std::string pattern, std::string_view summary,
+                             std::function<Result<Response>(const Call&)> answer,
+                             std::string_view example = {}) {
+    routes.push_back(
+        {.method = std::move(method),
+         .pattern = std::move(pattern),
+         .answer = [answer = std::move(answer)](Call call) { return at_once(answer(call)); },
+         .documentation = {.tag = "Services", .summary = summary, .request_example = example}});
+  };
+  add(
+      "PUT", "/v1/services/{id}", "Register a service of your own, or renew its lease",
+      [own](const Call& call) { return put(*own, call); },
+      R"({"url":"http://127.0.0.1:9001/v1/translate","lease_seconds":30,"description":"Translates"})");
+  add("DELETE", "/v1/services/{id}", "Take a service out, or with ?url= one instance",
+      [own](const Call& call) { return remove(*own, call); });
+  add("GET", "/v1/services", "Services that registered themselves",
+      [own](const Call&) { return list(*own); });
+  add("GET", "/v1/services/{id}", "One of them",
+      [own](const Call& call) { return show(*own, call); });
+  add("GET", "/v1/list_service", "The services of the flow (OPEA)",
+      [own, steps](const Call&) { return list_service(*steps, *own); });
+  add("GET", "/v1/list_parameters", "What a request may say, by step (OPEA)",
+      [own, steps](const Call&) { return list_parameters(*steps, *own); });
+  return routes;
+}
+
+}  // namespace opaline::gateway
