@@ -61,6 +61,16 @@ inline constexpr std::size_t kFlowEdges = 4096;
 inline constexpr std::size_t kStepCacheBytes = 16 * 1024 * 1024;  ///< Of one step.
 inline constexpr std::size_t kPatternBytes = 1024 * 1024;  ///< Of a compiled regular expression.
 
+// Model Context Protocol.
+inline constexpr std::size_t kMcpSessions = 4096;  ///< Above, the longest unused one ends.
+inline constexpr std::size_t kMcpStreams = 512;    ///< Open connections of the older transport.
+inline constexpr std::size_t kMcpCalls = 16;       ///< Running at once, of one session.
+inline constexpr std::size_t kMcpBatch = 32;       ///< Messages of one batch.
+inline constexpr std::size_t kMcpPage = 50;        ///< Tools of one list.
+inline constexpr std::size_t kMcpUnsentBytes = 8 * 1024 * 1024;  ///< For a slow reader.
+inline constexpr std::size_t kMcpSessionIdBytes = 1024;          ///< That another server gives us.
+inline constexpr auto kMcpFarewellTime = 1s;  ///< To tell another server that a call is off.
+
 // Documents.
 inline constexpr std::size_t kDocumentBytes = 128 * 1024 * 1024;     ///< One file.
 inline constexpr std::size_t kDocumentTextBytes = 64 * 1024 * 1024;  ///< Text out of one file.
