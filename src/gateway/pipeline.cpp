@@ -111,19 +111,13 @@ base::Task<http::Response> Pipeline::admit(http::Request request, base::Context 
     context.principal = *std::move(principal);
   }
 
+  const std::string caller = authenticator_.required()
+                                 ? "key:" + context.principal
+                                 : "peer:" + std::string(address(request.peer));
   std::optional<RateLimiter::Decision> decision;
-  if (limiter_ && limited(route.cost)) {
-    const std::string who = authenticator_.required()
-                                ? "key:" + context.principal
-                                : "peer:" + std::string(address(request.peer));
-    decision = limiter_->take(who, std::chrono::steady_clock::now());
-    if (!decision->allowed) {
-      auto reply = fail({ErrorCode::resource_exhausted,
-                         fmt::format("too many requests: {} a minute are allowed; wait {} s",
-                                     settings_.rate_limit.requests_per_minute,
-                                     whole_seconds(decision->retry_after, 1)),
-                         ""},
-                        context, *seen);
+  if (limited(route.cost)) {
+    if (auto charged = charge(caller, decision); !charged) {
+      auto reply = fail(charged.error(), context, *seen);
       describe(reply, *decision);
       co_return reply;
     }
@@ -131,10 +125,25 @@ base::Task<http::Response> Pipeline::admit(http::Request request, base::Context 
   Call call{.request = std::move(request),
             .context = std::move(context),
             .id = match.id,
-            .query = nullptr};
+            .query = nullptr,
+            .charge = [this, caller] {
+              std::optional<RateLimiter::Decision> unseen;
+              return charge(caller, unseen);
+            }};
   auto reply = co_await answer_route(&route, std::move(call), std::move(seen));
   if (decision) describe(reply, *decision);
   co_return reply;
+}
+
+base::Result<void> Pipeline::charge(const std::string& caller,
+                                    std::optional<RateLimiter::Decision>& decision) {
+  if (!limiter_) return {};
+  decision = limiter_->take(caller, std::chrono::steady_clock::now());
+  if (decision->allowed) return {};
+  return base::fail(ErrorCode::resource_exhausted,
+                    fmt::format("too many requests: {} a minute are allowed; wait {} s",
+                                settings_.rate_limit.requests_per_minute,
+                                whole_seconds(decision->retry_after, 1)));
 }
 
 base::Task<http::Response> Pipeline::answer_route(const Route* route, Call call,

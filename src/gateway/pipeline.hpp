@@ -65,6 +65,10 @@ class Pipeline {
 
   base::Task<http::Response> admit(http::Request request, base::Context context,
                                    std::shared_ptr<Seen> seen);
+  /// Takes one request from a caller's limit. @param decision what the limiter said, for headers;
+  /// nothing without a limit.
+  base::Result<void> charge(const std::string& caller,
+                            std::optional<RateLimiter::Decision>& decision);
   base::Task<http::Response> answer_route(const Route* route, Call call,
                                           std::shared_ptr<Seen> seen);
   [[nodiscard]] http::Response unrouted(const http::Request& request, const base::Context& context,

@@ -23,6 +23,9 @@ struct Call {
   /// Of a route that counts as a query, else null. Owners: the pipeline, and the stream that
   /// outlives it.
   std::shared_ptr<QueryRecord> query;
+  /// For a route of many requests: takes one more from the caller's rate limit, now or after the
+  /// reply. @error resource_exhausted: too many. Never empty in a route.
+  std::function<base::Result<void>()> charge = [] { return base::Result<void>(); };
 };
 
 /// What /openapi.json says about a route. Names of schemas are those of api_schemas.cpp; examples
