@@ -87,16 +87,6 @@ void write_citations(contract::JsonWriter& body, const ChatReply& reply) {
   body.end_array();
 }
 
-std::string written(const ChatReply& reply) {
-  contract::JsonWriter body;
-  body.begin_object().field("answer", reply.text).field("declined", reply.declined);
-  write_sources(body, reply);
-  write_citations(body, reply);
-  if (!reply.warnings.empty()) body.field("warnings", reply.warnings);
-  body.end_object();
-  return std::move(body).take();
-}
-
 /// Fills in how much is searched for and kept, where the request leaves it to the deployment.
 void choose_passages(ChatRequest& request, const Answering& answering) {
   if (answering.answer_sources == 0) return;
@@ -104,19 +94,6 @@ void choose_passages(ChatRequest& request, const Answering& answering) {
   if (request.explicit_k) return;
   request.search.k = std::max(answering.search_candidates, request.top_n);
   request.search.fetch_k = std::max(request.search.fetch_k, request.search.k);
-}
-
-/// Asks the flow; its steps go into the query's record.
-Task<Result<contract::Reply>> ask_flow(const Answering* answering, ChatRequest request,
-                                       const Call* call) {
-  const std::string question = request.question();
-  OPALINE_CO_TRY_DO(check_question(question, answering->query_characters));
-  call->query->question(question);
-  choose_passages(request, *answering);
-  flow::StepObserver observer = [query = call->query](const flow::StepReport& report) {
-    query->step(report);
-  };
-  co_return co_await answering->runner.run(std::move(request), call->context, std::move(observer));
 }
 
 // ---- OPEA and OpenAI
@@ -233,7 +210,7 @@ Task<Result<Response>> query(const Answering* answering, Passages passages, Call
                          "this flow has no step that writes an answer; /v1/search finds passages");
   }
   call.query->answered(*answer);
-  co_return Response::json(200, written(*answer));
+  co_return Response::json(200, write_rag_reply(*answer));
 }
 
 constexpr std::string_view kTag = "Answers";
@@ -251,6 +228,28 @@ Route route(std::string pattern, Route::Answer answer, Documentation documentati
 }
 
 }  // namespace
+
+Task<Result<contract::Reply>> ask_flow(const Answering* answering, ChatRequest request,
+                                       const Call* call) {
+  const std::string question = request.question();
+  OPALINE_CO_TRY_DO(check_question(question, answering->query_characters));
+  call->query->question(question);
+  choose_passages(request, *answering);
+  flow::StepObserver observer = [query = call->query](const flow::StepReport& report) {
+    query->step(report);
+  };
+  co_return co_await answering->runner.run(std::move(request), call->context, std::move(observer));
+}
+
+std::string write_rag_reply(const ChatReply& reply) {
+  contract::JsonWriter body;
+  body.begin_object().field("answer", reply.text).field("declined", reply.declined);
+  write_sources(body, reply);
+  write_citations(body, reply);
+  if (!reply.warnings.empty()) body.field("warnings", reply.warnings);
+  body.end_object();
+  return std::move(body).take();
+}
 
 const std::vector<std::string>& flow_model_names() {
   static const std::vector<std::string> kNames = {"chatqna", "opaline"};

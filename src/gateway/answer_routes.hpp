@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "contract/chat.hpp"
+#include "contract/service.hpp"
 #include "flow/runner.hpp"
 #include "gateway/answer_stream.hpp"
 #include "gateway/route.hpp"
@@ -26,6 +28,13 @@ struct Answering {
   int answer_sources = 0;  ///< As GatewaySettings has it.
   AnswerStreamSettings stream;
 };
+
+/// Asks the flow on behalf of `call`, whose query record follows its steps. Both must outlive the
+/// task. @error of check_question() and of the flow.
+base::Task<base::Result<contract::Reply>> ask_flow(const Answering* answering,
+                                                   contract::ChatRequest request, const Call* call);
+/// What /rag replies: {"answer","declined","sources","citations","warnings"?}.
+[[nodiscard]] std::string write_rag_reply(const contract::ChatReply& reply);
 
 /// Questions in every dialect:
 ///   the flow's own endpoint and /v1/chatqna  OPEA: streams b'…' events unless told not to

@@ -1,11 +1,13 @@
 #include "gateway/gateway.hpp"
 
 #include <chrono>
+#include <optional>
 
 #include "contract/json_writer.hpp"
 #include "gateway/answer_routes.hpp"
 #include "gateway/document_routes.hpp"
 #include "gateway/json_flow_routes.hpp"
+#include "gateway/mcp/mcp_routes.hpp"
 #include "gateway/microservice_routes.hpp"
 #include "gateway/registry_routes.hpp"
 #include "gateway/search_routes.hpp"
@@ -80,14 +82,16 @@ std::vector<Route> make_routes(const GatewaySettings& settings, const Collaborat
   const AnswerStreamSettings stream{.heartbeat = settings.heartbeat};
   const auto models = with_flow_models(with.models);
   std::vector<Route> routes;
+  std::optional<Answering> answering;
   if (with.runner != nullptr) {
-    append(routes, answer_routes({.runner = *with.runner,
-                                  .llm = with.services.llm,
-                                  .models = models,
-                                  .query_characters = settings.query_characters,
-                                  .search_candidates = settings.search_candidates,
-                                  .answer_sources = settings.answer_sources,
-                                  .stream = stream}));
+    answering.emplace(Answering{.runner = *with.runner,
+                                .llm = with.services.llm,
+                                .models = models,
+                                .query_characters = settings.query_characters,
+                                .search_candidates = settings.search_candidates,
+                                .answer_sources = settings.answer_sources,
+                                .stream = stream});
+    append(routes, answer_routes(*answering));
   }
   if (with.json_flow != nullptr) {
     append(routes, json_flow_routes(*with.json_flow, with.flow.endpoint));
@@ -99,6 +103,12 @@ std::vector<Route> make_routes(const GatewaySettings& settings, const Collaborat
   append(routes, embedding_routes(with.services));
   append(routes, retrieval_routes(with.services));
   append(routes, reranking_routes(with.services));
+  append(routes,
+         mcp_routes(mcp_tools({.answering = answering ? &*answering : nullptr,
+                               .json_endpoint = with.json_flow ? with.flow.endpoint : "",
+                               .routes = routes,
+                               .services = with.services}),
+                    {.version = settings.version, .heartbeat = settings.heartbeat}, metrics));
   append(routes, system_routes({.description = "Answers with sources from your own documents",
                                 .version = settings.version,
                                 .readiness = with.readiness,

@@ -76,7 +76,7 @@ void OriginPolicy::permit(std::string_view origin, http::Response& reply) const 
   reply.headers.set(
       "Access-Control-Expose-Headers",
       "X-Request-Id, Retry-After, X-RateLimit-Limit-Requests, X-RateLimit-Remaining-Requests, "
-      "X-RateLimit-Reset-Requests");
+      "X-RateLimit-Reset-Requests, Mcp-Session-Id");
 }
 
 http::Response OriginPolicy::preflight(const http::Request& request,
@@ -88,7 +88,8 @@ http::Response OriginPolicy::preflight(const http::Request& request,
   if (reply.headers.find("Access-Control-Allow-Origin")) {
     reply.headers.set("Access-Control-Allow-Methods", allow);
     reply.headers.set("Access-Control-Allow-Headers",
-                      "Authorization, X-API-Key, Content-Type, X-Request-Id, traceparent, Prefer");
+                      "Authorization, X-API-Key, Content-Type, X-Request-Id, traceparent, Prefer, "
+                      "Mcp-Session-Id, MCP-Protocol-Version");
     reply.headers.set("Access-Control-Max-Age", "600");
   }
   return reply;

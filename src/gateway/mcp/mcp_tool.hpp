@@ -1,0 +1,55 @@
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/task.hpp"
+#include "gateway/answer_routes.hpp"
+#include "gateway/route.hpp"
+
+namespace opaline::gateway {
+
+/// One call of a tool. `call` has no request of its own: only the context, and for tools of the
+/// cost `query` a record.
+struct McpToolCall {
+  boost::json::object arguments;
+  Call call;
+  /// Tells a piece of the answer before its end; empty: nobody listens.
+  std::function<void(std::string_view)> progress;
+};
+
+/// What a tool found, twice: for a model to read, and for a program.
+struct McpToolReply {
+  std::string text;
+  std::string json;  ///< Of an object that fits the tool's output schema.
+};
+
+/// Something that a client of the Model Context Protocol may call. Schemas are JSON Schema, as JSON
+/// text. No tool of ours changes anything.
+struct McpTool {
+  std::string name;
+  std::string title;
+  std::string description;
+  std::string input_schema;
+  std::string output_schema;
+  Route::Cost cost = Route::Cost::heavy;
+  std::function<base::Task<base::Result<McpToolReply>>(McpToolCall)> answer;
+};
+
+/// Of what a deployment's tools are made. What `answering` refers to must outlive the tools.
+struct McpToolSources {
+  const Answering* answering = nullptr;  ///< Copied. Null: the flow passes JSON.
+  std::string json_endpoint;             ///< Of a flow that passes JSON; it is among `routes`.
+  const std::vector<Route>& routes;      ///< What they answer, tools answer.
+  Services services;
+};
+
+/// `ask` (a flow that ends with an answer), a tool named after the endpoint of a flow that passes
+/// JSON, `search`, `embed`, `rerank`: those that the deployment has.
+[[nodiscard]] std::vector<McpTool> mcp_tools(const McpToolSources& from);
+
+}  // namespace opaline::gateway
