@@ -15,6 +15,8 @@ pkg_check_modules(uchardet REQUIRED IMPORTED_TARGET uchardet)
 pkg_check_modules(md4c REQUIRED IMPORTED_TARGET md4c)
 pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
+# Its -pthread would be an option that the precompiled headers were not made with.
+set_property(TARGET PkgConfig::re2 PROPERTY INTERFACE_COMPILE_OPTIONS "")
 find_package(pugixml REQUIRED)
 
 set(OPALINE_LLAMA ${CMAKE_SOURCE_DIR}/build/dependencies/llama CACHE PATH "Where tools/dependencies put llama.cpp")
