@@ -1,17 +1,14 @@
 #include "flow/flow_file.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <span>
-#include <system_error>
 #include <utility>
 
 #include "base/limits.hpp"
+#include "flow/flow_address.hpp"
+#include "flow/flow_text.hpp"
 #include "flow/kind_inference.hpp"
 #include "flow/mega_flow_line.hpp"
 #include "flow/mistakes.hpp"
@@ -67,7 +64,7 @@ class FlowReader {
     } else {
       leave_all_independent();
     }
-    check_ports();
+    check_ports(entries_, address_, in_quotes(kFlow), mistakes_);
   }
 
   // --- opea_micro_services
@@ -147,27 +144,10 @@ class FlowReader {
 
   void read_flow_service(const YamlNode& flow) {
     const YamlKeys keys(flow, kFlow, {"port", "host", "endpoint", "mega_flow"}, mistakes_);
-    if (const auto port = keys.port("port")) spec_.port = *port;
-    flow_port_place_ = keys.place("port");
-    if (const auto host = keys.text("host")) {
-      if (is_ip_address(*host)) {
-        spec_.host = *host;
-      } else if (const std::string local = local_address(*host); !local.empty()) {
-        spec_.host = local;
-      } else {
-        keys.wrong("host",
-                   "expected an IP address to listen on for 'host', as 127.0.0.1 or 0.0.0.0, "
-                   "found " +
-                       in_quotes(*host));
-      }
-    }
-    if (const auto endpoint = keys.text("endpoint")) {
-      if (is_endpoint_path(*endpoint)) {
-        spec_.endpoint = *endpoint;
-      } else {
-        keys.wrong("endpoint", "expected a path as '/v1/chatqna', found " + in_quotes(*endpoint));
-      }
-    }
+    read_flow_address(keys, address_);
+    spec_.host = address_.host;
+    spec_.port = address_.port;
+    spec_.endpoint = address_.endpoint;
     if (const YamlNode* lines = keys.find("mega_flow")) {
       read_lines(*lines);
     } else {
@@ -335,98 +315,19 @@ class FlowReader {
     }
   }
 
-  void check_ports() {
-    std::map<std::uint16_t, const ServiceEntry*> taken;
-    for (const ServiceEntry& entry : entries_) {
-      if (!entry.spec.port) continue;
-      const std::uint16_t port = *entry.spec.port;
-      const auto [first, is_new] = taken.emplace(port, &entry);
-      if (!is_new) {
-        mistakes_.add(entry.port_place, fmt::format("port {} is taken by {} at {}", port,
-                                                    in_quotes(first->second->spec.name),
-                                                    mistakes_.position(first->second->port_place)));
-      } else if (port == spec_.port && flow_port_place_) {
-        mistakes_.add(entry.port_place, fmt::format("port {} is the port of '{}' at {}", port,
-                                                    kFlow, mistakes_.position(*flow_port_place_)));
-      } else if (port == spec_.port) {
-        mistakes_.add(entry.port_place,
-                      fmt::format("port {} is the default port of '{}'", port, kFlow));
-      }
-    }
-  }
-
   std::string_view text_;
   Mistakes mistakes_;
   FlowSpec spec_;
   std::vector<ServiceEntry> entries_;
   std::vector<Stages> lines_;
-  std::optional<std::size_t> flow_port_place_;
+  FlowAddress address_{
+      .host = spec_.host, .port = spec_.port, .endpoint = spec_.endpoint, .port_place = {}};
   bool standing_alone_ = false;
   std::size_t edges_ = 0;
   // One a service: where the flow names it first, if it does, and its node.
   std::vector<std::optional<std::size_t>> first_places_;
   std::vector<Graph::Node> nodes_;
 };
-
-/// A file descriptor that is closed with its owner.
-class OpenFile {
- public:
-  explicit OpenFile(int descriptor) : descriptor_(descriptor) {}
-  ~OpenFile() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-
-  int get() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
-
-base::Result<std::string> read_file(const std::filesystem::path& path) {
-  const std::string shown = in_quotes(path.string());
-  const auto failed = [&shown](int error) {
-    const std::string why = std::generic_category().message(error);
-    switch (error) {
-      case ENOENT:
-      case ENOTDIR: return base::fail(base::ErrorCode::not_found, "no flow file " + shown);
-      case EACCES:
-        return base::fail(base::ErrorCode::permission_denied, shown + " may not be read");
-      case ENAMETOOLONG:
-      case ELOOP: return base::fail(base::ErrorCode::invalid_argument, shown + ": " + why);
-      default: return base::fail(base::ErrorCode::unavailable, shown + " cannot be read", why);
-    }
-  };
-  if (path.native().contains('\0')) {
-    return base::fail(base::ErrorCode::invalid_argument, shown + " is no name of a file");
-  }
-  // Without blocking, so that a pipe without a writer cannot hold the start up.
-  const OpenFile file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.get() < 0) return failed(errno);
-  struct stat status = {};
-  if (::fstat(file.get(), &status) != 0) return failed(errno);
-  if (!S_ISREG(status.st_mode)) {
-    return base::fail(base::ErrorCode::invalid_argument, shown + " is no regular file");
-  }
-  // One byte more than allowed tells too long a file, even one that grew since.
-  std::string text(limits::kFlowFileBytes + 1, '\0');
-  std::size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t got = ::read(file.get(), text.data() + size, text.size() - size);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return failed(errno);
-    if (got == 0) break;
-    size += static_cast<std::size_t>(got);
-  }
-  if (size == text.size()) {
-    return base::fail(base::ErrorCode::invalid_argument,
-                      fmt::format("{} is too large: a flow file has at most {} bytes", shown,
-                                  limits::kFlowFileBytes));
-  }
-  text.resize(size);
-  return text;
-}
 
 }  // namespace
 
@@ -435,7 +336,7 @@ base::Result<FlowSpec> read_flow(std::string_view yaml, const std::string& name)
 }
 
 base::Result<FlowSpec> load_flow(const std::filesystem::path& file) {
-  OPALINE_TRY(const std::string text, read_file(file));
+  OPALINE_TRY(const std::string text, read_flow_text(file));
   return read_flow(text, file.string());
 }
 

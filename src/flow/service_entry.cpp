@@ -296,9 +296,7 @@ ServiceEntry read_service(std::string name, std::size_t place, const YamlNode& b
     empty.place = place;
   }
   const YamlKeys keys(body.kind == YamlNode::Kind::mapping ? body : empty, "a service",
-                      {"endpoint", "port", "host", "protocol", "url", "kind", "type",
-                       "service_type", "model", "api_key", "run", "mode"},
-                      mistakes);
+                      kServiceKeys, mistakes);
   ServiceReader(entry, keys, mistakes).read();
   return entry;
 }

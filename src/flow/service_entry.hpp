@@ -1,13 +1,20 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 #include "flow/flow_file.hpp"
 #include "flow/mistakes.hpp"
 #include "flow/yaml_reader.hpp"
 
 namespace opaline::flow {
+
+/// The keys of a service, which docs/flow.schema.json repeats.
+inline constexpr std::array<std::string_view, 12> kServiceKeys = {
+    "endpoint", "port",         "host",  "protocol", "url", "kind",
+    "type",     "service_type", "model", "api_key",  "run", "mode"};
 
 /// A service as the file has it, with the places that later checks point at.
 struct ServiceEntry {

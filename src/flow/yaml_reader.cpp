@@ -78,6 +78,7 @@ class TreeBuilder final : public YAML::EventHandler {
     YamlNode node = open(mark, tag, YamlNode::Kind::scalar);
     check_closed(node.place);
     node.text = value;
+    node.quoted = tag == "!";
     add(std::move(node), anchor);
   }
 
@@ -229,6 +230,19 @@ std::string explained(std::string_view message) {
   return "not YAML: " + std::string(message);
 }
 
+/// Whether the cause of a syntax error may be "key: ${…}" inside of {…} or […], where a brace ends
+/// a plain text.
+bool has_bare_expression(std::string_view text) {
+  for (std::size_t at = text.find(" ${"); at != std::string_view::npos;
+       at = text.find(" ${", at + 1)) {
+    const std::size_t before = text.find_last_not_of(' ', at);
+    if (before != std::string_view::npos && std::string_view(":[,").contains(text[before])) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /// What the parser would misread or accept in silence. @return whether it may be asked at all.
 bool check_characters(std::string_view text, Mistakes& mistakes) {
   if (text.size() > limits::kFlowFileBytes) {
@@ -298,7 +312,10 @@ std::optional<YamlNode> read_yaml(std::string_view text, Mistakes& mistakes) {
     mistakes.add(reason.place, reason.message);
     return {};
   } catch (const YAML::Exception& error) {
-    mistakes.add(place_of(error.mark), explained(error.msg));
+    mistakes.add(place_of(error.mark),
+                 has_bare_expression(text)
+                     ? "an expression that is not in quotes: write \"${…}\" into quotes"
+                     : explained(error.msg));
     return {};
   }
   std::optional<YamlNode> root = builder.take_root();
@@ -343,7 +360,7 @@ std::string found(const YamlNode& node) {
 }
 
 YamlKeys::YamlKeys(const YamlNode& mapping, std::string_view what,
-                   std::initializer_list<std::string_view> known, Mistakes& mistakes)
+                   std::span<const std::string_view> known, Mistakes& mistakes)
     : mapping_(mapping), mistakes_(mistakes) {
   OPALINE_ASSERT(mapping.kind == YamlNode::Kind::mapping);
   for (const YamlNode::Entry& entry : mapping.entries) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,7 @@ struct YamlNode {
   Kind kind = Kind::null;
   std::size_t place = 0;        ///< Byte offset in the file.
   std::string text;             ///< Of a scalar.
+  bool quoted = false;          ///< A scalar in quotes, or a block: surely meant as text.
   std::vector<YamlNode> items;  ///< Of a sequence.
   std::vector<Entry> entries;   ///< Of a mapping, in order; every key once.
 };
@@ -66,8 +68,11 @@ class ScalarPlaces {
 class YamlKeys {
  public:
   /// @param what for messages: "a service". @param known all keys there may be.
+  YamlKeys(const YamlNode& mapping, std::string_view what, std::span<const std::string_view> known,
+           Mistakes& mistakes);
   YamlKeys(const YamlNode& mapping, std::string_view what,
-           std::initializer_list<std::string_view> known, Mistakes& mistakes);
+           std::initializer_list<std::string_view> known, Mistakes& mistakes)
+      : YamlKeys(mapping, what, std::span(known.begin(), known.size()), mistakes) {}
 
   /// Nothing when the key is absent.
   [[nodiscard]] const YamlNode* find(std::string_view key) const;
