@@ -122,6 +122,9 @@ struct Shape {
   Rest rest = Rest::possible;
   std::vector<Shape> element;  ///< Of a list: one, or none when nothing is known of them.
 
+  /// The same, without what is inside when that is much: what is known must not outgrow the file.
+  [[nodiscard]] Shape bounded() &&;
+
   friend bool operator==(const Shape&, const Shape&) = default;
 };
 

@@ -579,7 +579,8 @@ std::string Types::text() const {
   std::vector<std::string_view> names;
   for (const Type type :
        {Type::null, Type::boolean, Type::number, Type::string, Type::list, Type::object}) {
-    if (contains(type)) names.push_back(name(type));
+    // null may stand anywhere: it is worth no word.
+    if (contains(type) && type != Type::null) names.push_back(name(type));
   }
   std::string text;
   for (std::size_t i = 0; i < names.size(); ++i) {

@@ -20,7 +20,7 @@ Shape shape(Type type) { return {.type = type, .members = {}, .rest = {}, .eleme
 Shape list_of(Shape element) {
   Shape list = shape(Type::list);
   list.element.push_back(std::move(element));
-  return list;
+  return std::move(list).bounded();
 }
 
 /// What a value is that is either of two; nothing is passed over.
@@ -60,6 +60,13 @@ class Typing {
     if (!message.empty()) mistakes_.push_back({.place = node.place, .message = std::move(message)});
   }
 
+  /// Looking for a near name takes time: nobody reads the hundredth. Then it is only counted.
+  bool worth_a_message(const ExpressionNode& node) {
+    if (mistakes_.size() < Mistakes::kShown) return true;
+    note(node, "unknown name");
+    return false;
+  }
+
   Shape of(Index index) {
     const ExpressionNode& node = tree_.nodes[index];
     switch (node.kind) {
@@ -74,7 +81,7 @@ class Typing {
         for (std::size_t i = 0; i < node.parts.size(); ++i) {
           object.members.emplace(node.keys[i], of(node.parts[i]));
         }
-        return object;
+        return std::move(object).bounded();
       }
       case Kind::call: return call(node);
       case Kind::unary: return unary(node);
@@ -91,6 +98,7 @@ class Typing {
   Shape name_of(const ExpressionNode& node) {
     const auto found = scope_.names.find(node.text);
     if (found != scope_.names.end()) return found->second;
+    if (!worth_a_message(node)) return {};
     std::vector<std::string_view> names = keys_of(scope_.names);
     std::string message = "unknown name " + in_quotes(node.text);
     if (scope_.steps.contains(node.text)) {
@@ -108,6 +116,7 @@ class Typing {
   Shape step(const ExpressionNode& node) {
     const auto found = scope_.steps.find(node.text);
     if (found != scope_.steps.end()) return found->second;
+    if (!worth_a_message(node)) return {};
     const std::vector<std::string_view> names = keys_of(scope_.steps);
     // steps.llm-small is the step 'llm' less 'small'.
     const auto dashed = std::ranges::find_if(names, [&node](std::string_view name) {
@@ -226,7 +235,19 @@ class Typing {
   std::vector<Mistake>& mistakes_;
 };
 
+std::size_t size_of(const Shape& shape) {
+  std::size_t size = 1;
+  for (const auto& [key, member] : shape.members) size += size_of(member);
+  for (const Shape& element : shape.element) size += size_of(element);
+  return size;
+}
+
 }  // namespace
+
+Shape Shape::bounded() && {
+  constexpr std::size_t kMost = 100;  // Shapes inside.
+  return size_of(*this) > kMost ? shape(type) : std::move(*this);
+}
 
 Shape Expression::type(const TypeScope& scope, std::vector<Mistake>& mistakes) const {
   return Typing(*tree_, scope, mistakes).run();

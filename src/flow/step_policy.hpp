@@ -21,6 +21,8 @@ struct StepPolicy {
   /// When no answer came by then, the service is asked a second time; the first good answer
   /// counts. Streams are not hedged.
   std::optional<std::chrono::milliseconds> hedge_after;
+
+  friend bool operator==(const StepPolicy&, const StepPolicy&) = default;
 };
 
 /// Keeps retries from multiplying the load on a service that is down: at most one for ten calls,

@@ -213,7 +213,7 @@ Shape ValueTemplate::type(const TypeScope& scope, std::vector<Mistake>& mistakes
                           for (const auto& [key, one] : object) {
                             shape.members.insert_or_assign(key, one.type(scope, mistakes));
                           }
-                          return shape;
+                          return std::move(shape).bounded();
                         },
                     },
                     form_);

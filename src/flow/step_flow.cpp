@@ -1,0 +1,35 @@
+#include "flow/step_flow.hpp"
+
+#include <tuple>
+
+#include "base/assert.hpp"
+
+namespace opaline::flow {
+
+std::string_view name(OnError on_error) {
+  switch (on_error) {
+    case OnError::fail: return "fail";
+    case OnError::skip: return "skip";
+    case OnError::step: return "step";
+  }
+  OPALINE_ASSERT(false);
+}
+
+std::string_view name(Merge merge) {
+  switch (merge) {
+    case Merge::update: return "update";
+    case Merge::list: return "list";
+    case Merge::first: return "first";
+  }
+  OPALINE_ASSERT(false);
+}
+
+bool operator==(const StepFlow& a, const StepFlow& b) {
+  const auto tied = [](const StepFlow& flow) {
+    return std::tie(flow.name, flow.description, flow.host, flow.port, flow.endpoint, flow.timeout,
+                    flow.services, flow.flows, flow.steps, flow.graph, flow.output, flow.notes);
+  };
+  return tied(a) == tied(b);
+}
+
+}  // namespace opaline::flow
