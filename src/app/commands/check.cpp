@@ -5,8 +5,9 @@
 
 #include "app/command.hpp"
 #include "app/terminal.hpp"
+#include "flow/any_flow.hpp"
 #include "flow/describe.hpp"
-#include "flow/flow_file.hpp"
+#include "flow/describe_steps.hpp"
 
 namespace opaline::app {
 namespace {
@@ -33,6 +34,50 @@ json::object as_json(const flow::FlowSpec& spec) {
           {"steps", steps},    {"notes", json::array(spec.notes.begin(), spec.notes.end())}};
 }
 
+json::object as_json(const flow::StepFlow& flow) {
+  json::array steps;
+  for (const flow::StepSpec& step : flow.steps) {
+    json::object one{{"name", step.name}};
+    if (step.service) {
+      const flow::ServiceSpec& service = flow.services[*step.service];
+      one["uses"] = service.name;
+      one["kind"] = contract::name(service.kind);
+      if (!service.url.empty()) one["url"] = service.url + service.endpoint;
+    }
+    if (step.sub_flow) one["uses"] = flow.flows[*step.sub_flow].file;
+    json::array needs;
+    for (const auto before : flow.graph.predecessors(steps.size()))
+      needs.emplace_back(flow.graph.name(before));
+    one["needs"] = std::move(needs);
+    one["called"] = step.called;
+    if (step.when) one["when"] = step.when->text();
+    json::array arms;
+    for (const flow::SwitchArm& arm : step.arms) {
+      arms.push_back({{"when", arm.when ? json::value(arm.when->text()) : json::value()},
+                      {"then", flow.graph.name(arm.then)}});
+    }
+    if (!arms.empty()) one["switch"] = std::move(arms);
+    steps.emplace_back(std::move(one));
+  }
+  return {{"ok", true},
+          {"flow", flow.name},
+          {"host", flow.host},
+          {"port", flow.port},
+          {"steps", steps},
+          {"endpoint", flow.endpoint},
+          {"notes", json::array(flow.notes.begin(), flow.notes.end())}};
+}
+
+void print(const auto& flow, Form form) {
+  switch (form) {
+    case Form::tree:
+      fmt::print("The flow is well formed.\n\n{}", printable(flow::describe(flow)));
+      break;
+    case Form::mermaid: fmt::print("{}", flow::mermaid(flow)); break;
+    case Form::json: fmt::print("{}\n", json::serialize(as_json(flow))); break;
+  }
+}
+
 }  // namespace
 
 void add_check(CLI::App& program, Action& action) {
@@ -46,7 +91,7 @@ void add_check(CLI::App& program, Action& action) {
       "--mermaid", [form] { *form = Form::mermaid; }, "Print a Mermaid flowchart, for documents");
   command->callback([&action, file, form] {
     action = [file, form] {
-      const auto spec = flow::load_flow(*file);
+      const auto spec = flow::load_any_flow(*file);
       if (!spec) {
         if (*form == Form::json) {
           fmt::print("{}\n",
@@ -56,11 +101,7 @@ void add_check(CLI::App& program, Action& action) {
         fmt::print(stderr, "{}\n", printable(spec.error().message));
         return kFailed;
       }
-      switch (*form) {
-        case Form::tree: fmt::print("The flow is well formed.\n\n{}", flow::describe(*spec)); break;
-        case Form::mermaid: fmt::print("{}", flow::mermaid(*spec)); break;
-        case Form::json: fmt::print("{}\n", json::serialize(as_json(*spec))); break;
-      }
+      std::visit([form](const auto& flow) { print(flow, *form); }, *spec);
       return kDone;
     };
   });
