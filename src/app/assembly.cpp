@@ -7,6 +7,7 @@
 #include "app/embedded_console.hpp"
 #include "app/listener.hpp"
 #include "engine/model_library.hpp"
+#include "flow/any_flow.hpp"
 #include "flow/json_face.hpp"
 #include "operations/observe/prometheus.hpp"
 #include "services/answering/answering_service.hpp"
@@ -28,12 +29,31 @@ std::string option(const flow::ServiceSpec& spec, const std::string& key) {
   return found == spec.options.end() ? "" : found->second;
 }
 
+/// How an llm of ours answers: as the flow file says, else as all do.
+AnswerMode mode_of(const flow::ServiceSpec& spec, AnswerMode usual) {
+  const std::string mode = option(spec, "mode");
+  return mode == "generate"  ? AnswerMode::generate
+         : mode == "extract" ? AnswerMode::extract
+                             : usual;
+}
+
 const flow::ServiceSpec* find_own(const flow::FlowSpec& spec, ServiceKind kind) {
   const auto own = [kind](const flow::ServiceSpec& one) {
     return one.kind == kind && one.url.empty();
   };
   const auto found = std::ranges::find_if(spec.services, own);
   return found == spec.services.end() ? nullptr : &*found;
+}
+
+/// What of a flow of steps the rest of the platform needs: where it is served, and all services.
+flow::FlowSpec served_by(const flow::StepFlow& flow) {
+  flow::FlowSpec served;
+  served.services = flow::all_services(flow);
+  served.host = flow.host;
+  served.port = flow.port;
+  served.endpoint = flow.endpoint;
+  served.notes = flow.notes;
+  return served;
 }
 
 }  // namespace
@@ -48,8 +68,13 @@ base::Result<std::unique_ptr<Assembly>> Assembly::create(const UpSettings& setti
 }
 
 base::Result<void> Assembly::build(const UpSettings& settings) {
-  OPALINE_TRY(flow_,
-              settings.flow.empty() ? flow::built_in_flow() : flow::load_flow(settings.flow));
+  flow::AnyFlow file = flow::built_in_flow();
+  if (!settings.flow.empty()) {
+    OPALINE_TRY(file, flow::load_any_flow(settings.flow));
+  }
+  const auto* steps = std::get_if<flow::StepFlow>(&file);
+  flow_ = steps ? served_by(*steps) : std::get<flow::FlowSpec>(file);
+  passes_json_ = steps != nullptr || flow_.passes_json();
   const flow::FlowSpec& spec = flow_;
   OPALINE_TRY(gateway_settings_, settings.listen.gateway());
   OPALINE_TRY_DO(build_models(settings, spec));
@@ -64,14 +89,14 @@ base::Result<void> Assembly::build(const UpSettings& settings) {
   services_.llm = models_->llm();
   std::vector<std::pair<flow::ServiceSpec, contract::Service*>> own_ports;
   for (std::size_t i = 0; i < spec.services.size(); ++i) {
-    OPALINE_TRY(contract::Service * service, build_service(spec.services[i]));
+    OPALINE_TRY(contract::Service * service, find_service(spec.services[i]));
     if (i < spec.graph.size()) steps_.push_back(service);
     if (spec.services[i].url.empty() && spec.services[i].port)
       own_ports.emplace_back(spec.services[i], service);
   }
   if (services_.embedding == nullptr) services_.embedding = models_->embedding();
   if (services_.reranking == nullptr) services_.reranking = models_->reranking();
-  OPALINE_TRY_DO(build_flow());
+  OPALINE_TRY_DO(build_flow(file));
   OPALINE_TRY_DO(build_gateway());
   OPALINE_TRY_DO(listen(settings));
   for (const auto& [own, service] : own_ports)
@@ -115,7 +140,11 @@ base::Result<void> Assembly::build_models(const UpSettings& settings, const flow
       OPALINE_TRY(children.reranking_model, library.resolve(model));
     }
   }
-  if (llm != nullptr && answer_ == AnswerMode::generate) {
+  const bool generates = std::ranges::any_of(spec.services, [this](const flow::ServiceSpec& one) {
+    return one.kind == ServiceKind::llm && one.url.empty() &&
+           mode_of(one, answer_) == AnswerMode::generate;
+  });
+  if (generates) {
     OPALINE_TRY(children.llm_model,
                 library.resolve(llm_named.empty() ? "gemma-3-270m" : llm_named));
     OPALINE_TRY(const auto described, engine::inspect_model(children.llm_model));
@@ -135,7 +164,7 @@ contract::Service& Assembly::keep(std::unique_ptr<contract::Service> service) {
 base::Result<contract::Service*> Assembly::build_remote(const flow::ServiceSpec& spec) {
   OPALINE_TRY(auto endpoint, http::Endpoint::parse(spec.url));
   OPALINE_TRY(auto remote, services::RemoteService::create(
-                               {.kind = flow_.passes_json() ? ServiceKind::custom : spec.kind,
+                               {.kind = passes_json_ ? ServiceKind::custom : spec.kind,
                                 .endpoint = std::move(endpoint),
                                 .path = spec.endpoint,
                                 .model = option(spec, "model"),
@@ -155,8 +184,9 @@ base::Result<contract::Service*> Assembly::build_llm(const flow::ServiceSpec& sp
   // Without passages of our own there are no spans to cite: the model answers as OPEA's does.
   if (library_ == nullptr) return model;
   services::AnsweringSettings answering;
-  answering.mode = answer_ == AnswerMode::extract ? services::AnsweringSettings::Mode::extract
-                                                  : services::AnsweringSettings::Mode::generate;
+  answering.mode = mode_of(spec, answer_) == AnswerMode::extract
+                       ? services::AnsweringSettings::Mode::extract
+                       : services::AnsweringSettings::Mode::generate;
   // What another server offers as a chat model is an instructed one.
   answering.prompt = !spec.url.empty() || instructed_ ? services::PromptStyle::messages
                                                       : services::PromptStyle::examples;
@@ -183,6 +213,7 @@ contract::Service& Assembly::make_registered(const std::string& name) {
 
 base::Result<contract::Service*> Assembly::build_service(const flow::ServiceSpec& spec) {
   if (spec.kind == ServiceKind::custom && spec.url.empty()) return &make_registered(spec.name);
+  if (passes_json_ && !spec.url.empty()) return build_remote(spec);
   if (spec.kind == ServiceKind::llm) return build_llm(spec);
   contract::Service* service = nullptr;
   if (!spec.url.empty()) {
@@ -211,21 +242,30 @@ base::Result<contract::Service*> Assembly::build_service(const flow::ServiceSpec
   return service;
 }
 
-base::Result<void> Assembly::build_flow() {
-  if (!flow_.passes_json()) {
+base::Result<contract::Service*> Assembly::find_service(const flow::ServiceSpec& spec) {
+  for (const auto& [built, service] : services_built_) {
+    if (built == spec) return service;
+  }
+  OPALINE_TRY(contract::Service * service, build_service(spec));
+  services_built_.emplace_back(spec, service);
+  return service;
+}
+
+base::Result<void> Assembly::build_flow(const flow::AnyFlow& file) {
+  if (!passes_json_) {
     OPALINE_TRY(runner_, flow::Runner::create(flow_, steps_));
     return {};
   }
-  std::vector<flow::JsonStep> steps;
-  for (std::size_t i = 0; i < steps_.size(); ++i) {
-    contract::Service* service = steps_[i];
-    if (service->kind() != ServiceKind::custom) {
-      service = &keep(std::make_unique<flow::JsonFace>(*service));
-    }
-    steps.push_back({.service = service, .generates = flow_.services[i].kind == ServiceKind::llm});
-  }
-  OPALINE_TRY(json_flow_, flow::Orchestrator::create(
-                              {.graph = flow_.graph, .steps = std::move(steps), .output = {}}));
+  const auto json_service =
+      [this](const flow::ServiceSpec& spec) -> base::Result<contract::Service*> {
+    OPALINE_TRY(contract::Service * service, find_service(spec));
+    if (service->kind() == ServiceKind::custom) return service;
+    return &keep(std::make_unique<flow::JsonFace>(*service));
+  };
+  OPALINE_TRY(
+      json_flow_,
+      std::visit([&](const auto& flow) { return flow::BuiltFlow::create(flow, json_service); },
+                 file));
   return {};
 }
 
@@ -238,7 +278,7 @@ base::Result<void> Assembly::build_gateway() {
                   gateway::Collaborators{
                       .flow = flow_,
                       .runner = runner_.get(),
-                      .json_flow = json_flow_.get(),
+                      .json_flow = json_flow_ ? &json_flow_->orchestrator() : nullptr,
                       .services = services_,
                       .registry = registry_,
                       .metrics = metrics_,
@@ -296,7 +336,9 @@ std::vector<gateway::Part> Assembly::parts() const {
   const auto add = [&all](std::string name, const contract::Service* service) {
     if (service != nullptr) all.push_back({std::move(name), service->health()});
   };
-  for (std::size_t i = 0; i < steps_.size(); ++i) add(flow_.graph.name(i), steps_[i]);
+  for (const auto& [spec, service] : services_built_) {
+    if (spec.kind != ServiceKind::dataprep) add(spec.name, service);
+  }
   add("embedding model", models_->embedding());
   add("language model", models_->llm());
   if (library_) add("ingestion", &library_->dataprep());

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "app/library.hpp"
@@ -12,7 +13,7 @@
 #include "base/metric.hpp"
 #include "base/result.hpp"
 #include "contract/service.hpp"
-#include "flow/orchestrator.hpp"
+#include "flow/built_flow.hpp"
 #include "flow/runner.hpp"
 #include "gateway/gateway.hpp"
 #include "gateway/microservice_gateway.hpp"
@@ -54,7 +55,8 @@ class Assembly {
   contract::Service& make_registered(const std::string& name);
   base::Result<contract::Service*> build_llm(const flow::ServiceSpec& spec);
   base::Result<contract::Service*> build_remote(const flow::ServiceSpec& spec);
-  base::Result<void> build_flow();
+  base::Result<contract::Service*> find_service(const flow::ServiceSpec& spec);
+  base::Result<void> build_flow(const flow::AnyFlow& file);
   base::Result<void> build_gateway();
   base::Result<void> listen(const UpSettings& settings);
   base::Result<void> listen_for_service(const UpSettings& settings, const flow::ServiceSpec& spec,
@@ -74,10 +76,12 @@ class Assembly {
   std::unique_ptr<Library> library_;  // Null when the flow retrieves elsewhere or not at all.
   std::vector<std::unique_ptr<contract::Service>> made_;
   gateway::Services services_;
-  flow::FlowSpec flow_;
+  flow::FlowSpec flow_;       // As it is served; of a flow of steps without its graph.
+  bool passes_json_ = false;  // Its steps hand on JSON, so services elsewhere are asked for any.
+  std::vector<std::pair<flow::ServiceSpec, contract::Service*>> services_built_;
   std::vector<contract::Service*> steps_;  // One a step of the flow.
   std::unique_ptr<flow::Runner> runner_;   // One of the two, as the flow passes its messages.
-  std::unique_ptr<flow::Orchestrator> json_flow_;
+  std::unique_ptr<flow::BuiltFlow> json_flow_;
   std::unique_ptr<gateway::Gateway> gateway_;
   std::vector<std::unique_ptr<gateway::MicroserviceGateway>> service_gateways_;
   std::vector<std::unique_ptr<http::Server>> service_servers_;

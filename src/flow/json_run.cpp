@@ -259,6 +259,9 @@ base::Result<void> JsonRun::choose(Graph::Node node) {
   for (const JsonStep::Arm& arm : step.arms) {
     if (arm.then != chosen) leave_out(node, arm.then);
   }
+  if (!step.input) return {};  // What follows gets what this step would have.
+  OPALINE_TRY(json::value handed_on, step.input->render(scope));
+  put(node, std::move(handed_on));
   return {};
 }
 

@@ -52,7 +52,9 @@ struct JsonStep {
   std::optional<ValueTemplate> input;  ///< What it is sent, in place of the merged outputs.
   std::optional<Map> map;
   std::optional<ValueTemplate> output;  ///< What it gives; `output` is what its service answered.
-  std::vector<Arm> arms;                ///< The first that holds is taken, the others are not run.
+  /// The first that holds is taken, the others are not run. What is taken gets the step's `input`,
+  /// or what the step itself would have.
+  std::vector<Arm> arms;
   OnError on_error = OnError::fail;
   /// handle: this step, which follows it, is run instead of all else that follows; it alone sees
   /// `error` {step, code, message}. When nothing fails it is not run.

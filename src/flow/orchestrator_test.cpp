@@ -442,6 +442,16 @@ TEST_F(ShapedStepsTest, WhatOnlyAnotherArmLeadsToIsNotRun) {
   EXPECT_EQ(reply.find("small"), nullptr);
 }
 
+TEST_F(ShapedStepsTest, WhatIsTakenGetsTheInputOfTheSwitch) {
+  shaped("route>small", {}, [](JsonFlow& flow) {
+    step(flow, "route").service = nullptr;
+    step(flow, "route").input = value(R"({"q":"${request.n}"})");
+    step(flow, "route").arms = {{.when = {}, .then = flow.graph.find("small").value()}};
+  });
+  ask(R"({"n":5})");
+  EXPECT_EQ(json::serialize(asked("small")), R"({"q":5})");
+}
+
 TEST_F(ShapedStepsTest, WithoutAnArmThatHoldsNothingFollows) {
   shaped("route>small small>end", {}, [](JsonFlow& flow) {
     step(flow, "route").service = nullptr;

@@ -103,6 +103,9 @@ struct StepFlow {
   friend bool operator==(const StepFlow& a, const StepFlow& b);
 };
 
+/// The services of a flow and of all flows inside of it, which may be there several times.
+[[nodiscard]] std::vector<ServiceSpec> all_services(const StepFlow& flow);
+
 /// What a flow file holds: one of OPEA's form or of our own.
 using AnyFlow = std::variant<FlowSpec, StepFlow>;
 

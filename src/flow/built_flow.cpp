@@ -1,0 +1,127 @@
+#include "flow/built_flow.hpp"
+
+#include <utility>
+
+#include "base/assert.hpp"
+#include "base/limits.hpp"
+#include "flow/step_cache.hpp"
+#include "flow/step_stream.hpp"
+
+namespace opaline::flow {
+namespace {
+
+JsonStep::Merge merge_of(Merge merge) {
+  switch (merge) {
+    case Merge::update: return JsonStep::Merge::update;
+    case Merge::list: return JsonStep::Merge::list;
+    case Merge::first: return JsonStep::Merge::first;
+  }
+  OPALINE_ASSERT(false);
+}
+
+JsonStep::OnError error_of(OnError on_error) {
+  switch (on_error) {
+    case OnError::fail: return JsonStep::OnError::fail;
+    case OnError::skip: return JsonStep::OnError::skip;
+    case OnError::step: return JsonStep::OnError::handle;
+  }
+  OPALINE_ASSERT(false);
+}
+
+/// Whether there is anything to do beside calling the service once.
+bool has_policy(const StepSpec& spec) {
+  return spec.policy.timeout || spec.policy.attempts > 1 || spec.policy.hedge_after ||
+         spec.fallback;
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<BuiltFlow>> BuiltFlow::create(const StepFlow& flow,
+                                                           const Services& services) {
+  std::unique_ptr<BuiltFlow> built(new BuiltFlow());
+  OPALINE_TRY_DO(built->build(flow, services));
+  return built;
+}
+
+base::Result<std::unique_ptr<BuiltFlow>> BuiltFlow::create(const FlowSpec& flow,
+                                                           const Services& services) {
+  std::unique_ptr<BuiltFlow> built(new BuiltFlow());
+  JsonFlow json{.graph = flow.graph, .steps = {}, .output = {}};
+  for (Graph::Node node = 0; node < flow.graph.size(); ++node) {
+    OPALINE_TRY(contract::Service * service, services(flow.services[node]));
+    json.steps.push_back(
+        {.service = service, .generates = flow.services[node].kind == contract::ServiceKind::llm});
+  }
+  OPALINE_TRY(built->orchestrator_, Orchestrator::create(std::move(json)));
+  return built;
+}
+
+base::Result<void> BuiltFlow::build(const StepFlow& flow, const Services& services) {
+  for (const ServiceSpec& spec : flow.services) {
+    contract::Service* service = nullptr;
+    // Ingestion is served beside the flow and is no step.
+    if (spec.kind != contract::ServiceKind::dataprep) {
+      OPALINE_TRY(service, services(spec));
+    }
+    given_.push_back(service);
+  }
+  JsonFlow json{.graph = flow.graph, .steps = {}, .output = flow.output};
+  for (const StepSpec& spec : flow.steps) {
+    auto step = build_step(flow, spec, services);
+    if (!step) return base::fail(step_error(spec.name, std::move(step).error()));
+    json.steps.push_back(*std::move(step));
+  }
+  OPALINE_TRY(orchestrator_, Orchestrator::create(std::move(json)));
+  return {};
+}
+
+base::Result<JsonStep> BuiltFlow::build_step(const StepFlow& flow, const StepSpec& spec,
+                                             const Services& services) {
+  JsonStep step{.when = spec.when,
+                .merge = merge_of(spec.merge),
+                .input = spec.input,
+                .output = spec.output,
+                .on_error = error_of(spec.on_error),
+                .handler = spec.error_step.value_or(0)};
+  for (const SwitchArm& arm : spec.arms) step.arms.push_back({.when = arm.when, .then = arm.then});
+  if (spec.map) {
+    step.map = JsonStep::Map{
+        .over = ValueTemplate(ValueTemplate::Part{.expression = spec.map->over, .place = 0}),
+        .item = spec.map->as,
+        .concurrency = spec.map->concurrency};
+  }
+  if (spec.service) {
+    step.service = given_[*spec.service];
+    step.generates = flow.services[*spec.service].kind == contract::ServiceKind::llm;
+  } else if (spec.sub_flow) {
+    OPALINE_TRY(step.service, build_sub_flow(flow.flows[*spec.sub_flow], services));
+  }
+  if (step.service == nullptr) return step;
+  if (has_policy(spec)) {
+    contract::Service* fallback = spec.fallback ? given_[*spec.fallback] : nullptr;
+    step.service = &keep(std::make_unique<PolicyService>(*step.service, spec.policy, fallback));
+  }
+  if (spec.cache) {
+    step.service = &keep(std::make_unique<StepCache>(
+        *step.service,
+        StepCache::Settings{.keep = *spec.cache, .bytes_max = limits::kStepCacheBytes}));
+  }
+  return step;
+}
+
+base::Result<contract::Service*> BuiltFlow::build_sub_flow(const SubFlow& flow,
+                                                           const Services& services) {
+  OPALINE_ASSERT(flow.flow.has_value());
+  OPALINE_TRY(auto built,
+              std::visit([&](const auto& one) { return create(one, services); }, *flow.flow));
+  contract::Service& service = keep(std::make_unique<FlowService>(built->orchestrator()));
+  sub_flows_.push_back(std::move(built));
+  return &service;
+}
+
+contract::Service& BuiltFlow::keep(std::unique_ptr<contract::Service> service) {
+  made_.push_back(std::move(service));
+  return *made_.back();
+}
+
+}  // namespace opaline::flow
