@@ -4,6 +4,7 @@
 
 #include "base/assert.hpp"
 #include "base/limits.hpp"
+#include "flow/service_address.hpp"
 #include "flow/step_cache.hpp"
 #include "flow/step_stream.hpp"
 
@@ -65,7 +66,7 @@ base::Result<void> BuiltFlow::build(const StepFlow& flow, const Services& servic
     }
     given_.push_back(service);
   }
-  JsonFlow json{.graph = flow.graph, .steps = {}, .output = flow.output};
+  JsonFlow json{.graph = flow.graph, .steps = {}, .output = flow.output, .timeout = flow.timeout};
   for (const StepSpec& spec : flow.steps) {
     auto step = build_step(flow, spec, services);
     if (!step) return base::fail(step_error(spec.name, std::move(step).error()));
@@ -94,7 +95,7 @@ base::Result<JsonStep> BuiltFlow::build_step(const StepFlow& flow, const StepSpe
     step.service = given_[*spec.service];
     step.generates = flow.services[*spec.service].kind == contract::ServiceKind::llm;
   } else if (spec.sub_flow) {
-    OPALINE_TRY(step.service, build_sub_flow(flow.flows[*spec.sub_flow], services));
+    OPALINE_TRY(step.service, build_sub_flow(flow.flows[*spec.sub_flow], spec, services));
   }
   if (step.service == nullptr) return step;
   if (has_policy(spec)) {
@@ -110,7 +111,22 @@ base::Result<JsonStep> BuiltFlow::build_step(const StepFlow& flow, const StepSpe
 }
 
 base::Result<contract::Service*> BuiltFlow::build_sub_flow(const SubFlow& flow,
+                                                           const StepSpec& spec,
                                                            const Services& services) {
+  if (is_url(spec.run)) {
+    // The reader has checked it.
+    const ServiceAddress address = split_url(spec.run).value();
+    ServiceSpec elsewhere;
+    elsewhere.name = spec.name;
+    elsewhere.kind = contract::ServiceKind::custom;
+    elsewhere.url = address.origin;
+    elsewhere.endpoint = address.path.empty() ? "/" : address.path;
+    return services(elsewhere);
+  }
+  if (spec.run == "child") {
+    return base::fail(base::ErrorCode::invalid_argument,
+                      "a flow runs in this process or at a URL: leave 'run: child' out");
+  }
   OPALINE_ASSERT(flow.flow.has_value());
   OPALINE_TRY(auto built,
               std::visit([&](const auto& one) { return create(one, services); }, *flow.flow));

@@ -32,7 +32,8 @@ class BuiltFlow {
   base::Result<void> build(const StepFlow& flow, const Services& services);
   base::Result<JsonStep> build_step(const StepFlow& flow, const StepSpec& spec,
                                     const Services& services);
-  base::Result<contract::Service*> build_sub_flow(const SubFlow& flow, const Services& services);
+  base::Result<contract::Service*> build_sub_flow(const SubFlow& flow, const StepSpec& spec,
+                                                  const Services& services);
   contract::Service& keep(std::unique_ptr<contract::Service> service);
 
   std::vector<contract::Service*> given_;  // One a service of the flow.

@@ -427,7 +427,17 @@ void JsonRun::failed(Graph::Node node, base::Error error) {
 
 void JsonRun::leave_out(Graph::Node node, Graph::Node next) {
   graph_.disconnect(node, next);
-  left_out_.push_back(next);
+  // What a step chooses is run only when one chooses it, whatever else leads there.
+  const auto calls = [&](Graph::Node one) {
+    const JsonStep& step = flow_.steps[one];
+    return (step.on_error == JsonStep::OnError::handle && step.handler == next) ||
+           std::ranges::find(step.arms, next, &JsonStep::Arm::then) != step.arms.end();
+  };
+  if (calls(node) && std::ranges::none_of(graph_.predecessors(next), calls)) {
+    plan().drop(next);
+  } else {
+    left_out_.push_back(next);
+  }
 }
 
 void JsonRun::finish(Graph::Node node) {

@@ -92,6 +92,7 @@ base::Task<base::Result<JsonFlowReply>> Orchestrator::schedule(JsonFlowRequest r
                                                                base::Context context,
                                                                StepHooks* hooks,
                                                                StepObserver observer) const {
+  if (flow_.timeout) context = context.within(*flow_.timeout);
   Graph graph = flow_.graph;
   JsonRun run(flow_, graph, std::move(request), std::move(context), hooks, std::move(observer));
   co_return co_await run.reply();

@@ -2,6 +2,7 @@
 
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -52,8 +53,8 @@ struct JsonStep {
   std::optional<ValueTemplate> input;  ///< What it is sent, in place of the merged outputs.
   std::optional<Map> map;
   std::optional<ValueTemplate> output;  ///< What it gives; `output` is what its service answered.
-  /// The first that holds is taken, the others are not run. What is taken gets the step's `input`,
-  /// or what the step itself would have.
+  /// The first that holds is taken, the others are not run, whatever else leads to them. What is
+  /// taken gets the step's `input`, or what the step itself would have.
   std::vector<Arm> arms;
   OnError on_error = OnError::fail;
   /// handle: this step, which follows it, is run instead of all else that follows; it alone sees
@@ -67,6 +68,8 @@ struct JsonFlow {
   std::vector<JsonStep> steps;  ///< One a node, in node order.
   /// The flow's answer; nothing is streamed then. Without it that of its last step.
   std::optional<ValueTemplate> output;
+  /// Of a whole request; never more than what is left of its own time.
+  std::optional<std::chrono::milliseconds> timeout;
 };
 
 /// One request to a JSON flow.

@@ -442,6 +442,26 @@ TEST_F(ShapedStepsTest, WhatOnlyAnotherArmLeadsToIsNotRun) {
   EXPECT_EQ(reply.find("small"), nullptr);
 }
 
+TEST_F(ShapedStepsTest, WhatIsNotTakenIsNotRunWhateverElseLeadsToIt) {
+  shaped("each>route route>many route>few each>many each>few", {}, [](JsonFlow& flow) {
+    step(flow, "route").service = nullptr;
+    step(flow, "route").arms = {
+        {.when = expression("request.n < 1"), .then = flow.graph.find("few").value()},
+        {.when = {}, .then = flow.graph.find("many").value()}};
+  });
+  ask(R"({"n":5})");
+  EXPECT_THAT(ran(), ElementsAre("each", "many"));
+}
+
+TEST_F(ShapedStepsTest, AHandlerIsNotRunForWhatElseLeadsToIt) {
+  shaped("a>b a>sorry b>sorry", {}, [](JsonFlow& flow) {
+    step(flow, "b").on_error = JsonStep::OnError::handle;
+    step(flow, "b").handler = flow.graph.find("sorry").value();
+  });
+  ask("{}");
+  EXPECT_THAT(ran(), ElementsAre("a", "b"));
+}
+
 TEST_F(ShapedStepsTest, WhatIsTakenGetsTheInputOfTheSwitch) {
   shaped("route>small", {}, [](JsonFlow& flow) {
     step(flow, "route").service = nullptr;

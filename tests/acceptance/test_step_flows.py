@@ -1,0 +1,82 @@
+"""Flows in Opaline's own form: conditions, switches, maps, retries, fallbacks, flows inside of flows."""
+import json
+
+import pytest
+import yaml
+
+from test_json_flows import services  # noqa: F401  (a fixture)
+
+
+@pytest.fixture
+def run(start, tmp_path, services):  # noqa: F811
+    """run(steps, **more) → a server with that flow at /v1/flow; its services are at `services`."""
+    def make(steps, more=None, files=None):
+        for name, content in (files or {}).items():
+            (tmp_path / name).write_text(yaml.safe_dump(content))
+        flow = {"flow": "test", "endpoint": "/v1/flow", "steps": steps, **(more or {})}
+        (tmp_path / "flow.yaml").write_text(yaml.safe_dump(flow, sort_keys=False))
+        return start(tmp_path / "flow.yaml")
+
+    return make
+
+
+def test_inputs_outputs_and_conditions(run, services):  # noqa: F811
+    server = run({"one": {"uses": services.url + "/add", "input": {"number": "${request.n}"}},
+                  "two": {"uses": services.url + "/double", "when": "${steps.one.number > 5}",
+                          "input": {"number": "${steps.one.number}"}},
+                  "last": {"needs": "two", "uses": services.url + "/add",
+                           "input": {"number": "${steps.two.doubled ?? steps.one.number}"}}},
+                 {"output": {"answer": "${steps.last.number}", "doubled": "${steps.two != null}"}})
+    assert server.post("/v1/flow", {"n": 1}).json() == {"answer": 3, "doubled": False}
+    assert server.post("/v1/flow", {"n": 7}).json() == {"answer": 17, "doubled": True}
+
+
+def test_a_switch_and_a_map(run, services):  # noqa: F811
+    server = run({"each": {"uses": services.url + "/double", "input": {"number": "${x}"},
+                           "map": {"over": "${request.numbers}", "as": "x", "concurrency": 2}},
+                  "route": {"needs": "each", "switch": [{"when": "${len(steps.each) > 2}", "then": "many"}, {"else": "few"}]},
+                  "many": {"input": {"many": "${pluck(steps.each, 'doubled')}"}},
+                  "few": {"input": {"few": "${pluck(steps.each, 'doubled')}"}}})
+    assert server.post("/v1/flow", {"numbers": [1, 2, 3]}).json() == {"many": [2, 4, 6]}
+    assert server.post("/v1/flow", {"numbers": [5]}).json() == {"few": [10]}
+    assert server.post("/v1/flow", {"numbers": []}).json() == {"few": []}
+
+
+def test_what_fails_is_replaced_skipped_or_handled(run, services):  # noqa: F811
+    server = run({"a": {"uses": "broken", "input": {"number": 1}, "fallback": "steady"},
+                  "b": {"uses": "broken", "input": "${steps.a}", "on_error": "skip"},
+                  "c": {"needs": "b", "uses": "broken", "on_error": "sorry", "retry": {"attempts": 2, "backoff": "1ms"}},
+                  "d": {"needs": "c", "uses": "steady"},
+                  "sorry": {"input": {"why": "${error.message}", "step": "${error.step}", "b": "${steps.b}"}}},
+                 {"services": {"broken": {"url": services.url + "/broken"}, "steady": {"url": services.url + "/add"}},
+                  "output": "${steps.sorry}"})
+    reply = server.post("/v1/flow", {}).json()
+    assert reply["step"] == "c" and "503" in reply["why"] and reply["b"] is None
+    asked = [path for path, _, _ in services.asked]
+    assert asked == ["/v1/broken", "/v1/add", "/v1/broken", "/v1/broken", "/v1/broken"]
+
+
+def test_equal_questions_are_answered_from_the_cache(run, services):  # noqa: F811
+    server = run({"a": {"uses": services.url + "/add", "cache": "1m"}})
+    for _ in range(3):
+        assert server.post("/v1/flow", {"number": 1}).json() == {"number": 2}
+    assert server.post("/v1/flow", {"number": 2}).json() == {"number": 3}
+    assert len(services.asked) == 2
+
+
+def test_a_flow_inside_of_a_flow(run, services):  # noqa: F811
+    inner = {"flow": "inner", "steps": {"x": {"uses": services.url + "/add"}, "y": {"needs": "x", "uses": services.url + "/double"}}}
+    server = run({"a": {"uses": "./inner.yaml", "input": {"number": "${request.n}"}},
+                  "b": {"needs": "a", "uses": services.url + "/add", "input": {"number": "${steps.a.doubled}"}}},
+                 files={"inner.yaml": inner})
+    assert server.post("/v1/flow", {"n": 4}).json() == {"number": 11}
+    broken = server.post("/v1/flow", {"n": "x"})
+    assert broken.status_code >= 400 and "step 'a': step 'x'" in broken.json()["error"]["message"]
+
+
+def test_an_expression_that_cannot_be_computed_names_its_step(run, services):  # noqa: F811
+    server = run({"a": {"uses": services.url + "/add", "input": {"number": "${request.n + 1}"}}})
+    reply = server.post("/v1/flow", {"n": "x"})
+    assert reply.status_code == 400
+    message = reply.json()["error"]["message"]
+    assert message.startswith("step 'a':") and "column" in message and json.dumps("x") not in message
