@@ -47,6 +47,15 @@ class Gateway {
   [[nodiscard]] http::Handler request_handler();
   void install(http::ServerSettings& server);
 
+  /// What request_handler() does; the gateway must outlive the task and the reply's stream.
+  base::Task<http::Response> answer(http::Request request, base::Context context) {
+    return pipeline_->answer(std::move(request), std::move(context));
+  }
+  /// What a request may cost, by its route.
+  [[nodiscard]] http::RequestLimits limits_for(const http::Request& request) const {
+    return pipeline_->limits_for(request);
+  }
+
   [[nodiscard]] const std::vector<Route>& routes() const { return pipeline_->router().routes(); }
 
  private:

@@ -57,6 +57,17 @@ class Microservices(http.server.BaseHTTPRequestHandler):
             self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
         self.wfile.write(b"0\r\n\r\n")
 
+    def v1_slow_words(self, body):
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+        for piece in (b"data: b'One'\n\n", b"data: b' two'\n\ndata: [DONE]\n\n"):
+            self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+            self.wfile.flush()
+            self.server.go_on.wait(30)
+        self.wfile.write(b"0\r\n\r\n")
+
     def v1_shout(self, body):
         self.answer({"text": body["text"].upper()})
 
@@ -68,6 +79,7 @@ class Microservices(http.server.BaseHTTPRequestHandler):
 def services():
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Microservices) as server:
         server.asked = []
+        server.go_on = threading.Event()
         server.url = f"http://127.0.0.1:{server.server_port}/v1"
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server

@@ -83,7 +83,7 @@ def test_instances_come_in_turn_and_go_with_their_lease(shouting, launch):
     assert requests.put(f"{shouting.url}/v1/services/shout", json=card, timeout=10).status_code == 200
     assert shouting.post("/v1/shout", {"text": "x"}).status_code == 503
     launch([sys.executable, "shout.py"], EXAMPLES / "python/shout", shouting)
-    until(lambda: len(shouting.get("/v1/services/shout").json()["instances"]) == 1)
+    until(lambda: [one["version"] for one in shouting.get("/v1/services/shout").json().get("instances", [])] == ["1.0"])
     for _ in range(3):
         assert shouting.post("/v1/shout", {"text": "x"}).json() == {"text": "X"}
     assert requests.delete(f"{shouting.url}/v1/services/shout", timeout=10).status_code == 204

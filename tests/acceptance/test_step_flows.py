@@ -1,7 +1,9 @@
 """Flows in Opaline's own form: conditions, switches, maps, retries, fallbacks, flows inside of flows."""
 import json
+import time
 
 import pytest
+import requests
 import yaml
 
 from test_json_flows import services  # noqa: F401  (a fixture)
@@ -80,3 +82,45 @@ def test_an_expression_that_cannot_be_computed_names_its_step(run, services):  #
     assert reply.status_code == 400
     message = reply.json()["error"]["message"]
     assert message.startswith("step 'a':") and "column" in message and json.dumps("x") not in message
+
+
+def until(check, seconds=20):
+    limit = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+
+
+def test_a_changed_file_is_followed_and_a_wrong_one_changes_nothing(run, services, tmp_path):  # noqa: F811
+    def write(steps, name="flow.yaml", **more):
+        (tmp_path / name).write_text(yaml.safe_dump({"flow": "test", "endpoint": "/v1/flow", "steps": steps, **more}))
+
+    write({"x": {"input": {"inner": 1}}}, name="inner.yaml")
+    server = run({"a": {"uses": services.url + "/add"}})
+    ask = lambda: server.post("/v1/flow", {"number": 1}).json()  # noqa: E731
+    assert ask() == {"number": 2}
+    write({"a": {"uses": services.url + "/double"}})
+    until(lambda: ask() == {"doubled": 2})
+    write({"a": {"uses": "nobody"}})
+    until(lambda: any(event["event"] == "flow_not_reloaded" for event in server.events()))
+    reason = next(event for event in server.events() if event["event"] == "flow_not_reloaded")["reason"]
+    assert "'nobody'" in reason and "flow.yaml:" in reason
+    assert ask() == {"doubled": 2}
+    write({"a": {"uses": services.url + "/double"}}, port=1)
+    until(lambda: any("started anew" in event.get("reason", "") for event in server.events()))
+    write({"a": {"uses": "./inner.yaml"}})
+    until(lambda: ask() == {"inner": 1})
+    write({"x": {"input": {"inner": 2}}}, name="inner.yaml")
+    until(lambda: ask() == {"inner": 2})
+
+
+def test_a_stream_under_way_keeps_its_flow(run, services, tmp_path):  # noqa: F811
+    server = run({"a": {"uses": "words"}}, {"services": {"words": {"kind": "llm", "url": services.url + "/slow_words"}}})
+    reply = requests.post(server.url + "/v1/flow", json={"text": "x", "stream": True}, stream=True, timeout=60)
+    pieces = reply.iter_content(None)
+    assert b"One" in next(pieces)
+    (tmp_path / "flow.yaml").write_text(yaml.safe_dump({"flow": "test", "endpoint": "/v1/flow", "steps": {"b": {"input": {"new": True}}}}))
+    until(lambda: any(event["event"] == "flow_reloaded" for event in server.events()))
+    assert server.post("/v1/flow", {}).json() == {"new": True}
+    services.go_on.set()
+    assert b"".join(pieces).endswith(b"data: [DONE]\n\n")

@@ -1,10 +1,13 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 
 #include "app/assembly.hpp"
 #include "app/command.hpp"
+#include "app/flow_watch.hpp"
 #include "app/sample.hpp"
 #include "app/stop_signal.hpp"
 #include "app/terminal.hpp"
@@ -47,6 +50,30 @@ void announce_ready(const Assembly& assembly, const std::stop_token& stopping) {
   std::fflush(stdout);
 }
 
+/// Reads the flow file again whenever it is written.
+void follow_flow(Assembly& assembly, const UpSettings& settings, const std::stop_token& stopping) {
+  using namespace std::chrono_literals;
+  FlowWatch watch(settings.flow);
+  std::mutex mutex;
+  std::condition_variable_any woken;
+  while (!stopping.stop_requested()) {
+    std::unique_lock lock(mutex);
+    woken.wait_for(lock, stopping, 300ms, [] { return false; });
+    if (stopping.stop_requested() || !watch.changed()) continue;
+    const auto done = assembly.reload(settings);
+    if (done) {
+      base::log(base::LogLevel::info, "flow_reloaded", {{"file", settings.flow}});
+      fmt::print("  flow     {} was read again; new requests go its way\n", settings.flow);
+    } else {
+      base::log(base::LogLevel::warning, "flow_not_reloaded",
+                {{"file", settings.flow}, {"reason", done.error().message}});
+      fmt::print("  flow     {} was written, but nothing has changed:\n{}\n", settings.flow,
+                 done.error().message);
+    }
+    std::fflush(stdout);
+  }
+}
+
 int up(const std::shared_ptr<UpSettings>& settings) {
   base::set_log_level(settings->listen.log_level);
   StopSignal stop;
@@ -57,6 +84,12 @@ int up(const std::shared_ptr<UpSettings>& settings) {
   {
     std::jthread waiting(
         [&assembly](const std::stop_token& stopping) { announce_ready(**assembly, stopping); });
+    std::jthread flow;
+    if (!settings->flow.empty()) {
+      flow = std::jthread([&assembly, &settings](const std::stop_token& stopping) {
+        follow_flow(**assembly, *settings, stopping);
+      });
+    }
     std::jthread sample;
     if (!settings->sample.empty() && (*assembly)->library() != nullptr &&
         (*assembly)->library()->statistics().documents == 0) {
