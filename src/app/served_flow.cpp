@@ -9,7 +9,9 @@
 #include "flow/json_face.hpp"
 #include "operations/observe/prometheus.hpp"
 #include "services/answering/answering_service.hpp"
+#include "services/mcp/mcp_service.hpp"
 #include "services/registry/registered_service.hpp"
+#include "services/remote/api_key.hpp"
 #include "services/remote/remote_service.hpp"
 
 namespace opaline::app {
@@ -141,6 +143,15 @@ base::Result<contract::Service*> ServedFlow::build_llm(const flow::ServiceSpec& 
 
 base::Result<contract::Service*> ServedFlow::build_remote(const flow::ServiceSpec& spec) {
   OPALINE_TRY(auto endpoint, http::Endpoint::parse(spec.url));
+  if (const std::string tool = option(spec, "tool"); !tool.empty()) {
+    OPALINE_TRY(std::string key, services::resolve_api_key(option(spec, "api_key")));
+    return &keep(std::make_unique<services::McpService>(
+        services::McpSettings{.endpoint = std::move(endpoint),
+                              .path = spec.endpoint,
+                              .tool = tool,
+                              .api_key = std::move(key)},
+        platform_.client));
+  }
   OPALINE_TRY(auto remote, services::RemoteService::create(
                                {.kind = passes_json_ ? ServiceKind::custom : spec.kind,
                                 .endpoint = std::move(endpoint),

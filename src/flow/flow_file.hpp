@@ -25,7 +25,7 @@ struct ServiceSpec {
   std::optional<std::uint16_t> port;  ///< It is also served here, on this port, when it is ours.
   std::string host = "127.0.0.1";     ///< The address that `port` listens on.
   /// What only some have: model, api_key ("env:NAME"), mode (llm: "generate" or "extract"), run
-  /// ("here" or "child").
+  /// ("here" or "child"), tool (of the MCP server at `url`).
   std::map<std::string, std::string> options;
 
   friend bool operator==(const ServiceSpec&, const ServiceSpec&) = default;

@@ -195,7 +195,7 @@ TEST(FlowFile, SaysWhatIsWrongWithAService) {
       {"kind: llm, image: a/b",
        "f:1:38: unknown key 'image'; a service has the keys endpoint, port, host, protocol, url, "
        "kind, type, "
-       "service_type, model, api_key, run and mode"},
+       "service_type, model, api_key, run, mode, mcp and tool"},
       {"kind: guardrail",
        "f:1:33: unknown kind 'guardrail'; the kinds are embedding, retrieval, reranking, llm, "
        "dataprep and custom"},
@@ -245,6 +245,14 @@ TEST(FlowFile, SaysWhatIsWrongWithAService) {
        "f:1:51: 'model' is for services of the kind embedding, reranking and llm, this one is of "
        "the kind retrieval"},
       {"kind: llm, api_key: env:K", "f:1:47: this service runs here; 'api_key' is for remote ones"},
+      {"mcp: 'http://h'", "f:1:32: 'tool' is missing: which tool of the MCP server is the step"},
+      {"url: 'http://h', tool: t",
+       "f:1:50: 'tool' goes with 'mcp', the URL of the server that has it"},
+      {"mcp: h, tool: t", "f:1:32: expected the URL of an MCP server, found 'h'"},
+      {"mcp: 'http://h', url: 'http://h', tool: t",
+       "f:1:32: 'url' says already where the service is"},
+      {"kind: llm, mcp: 'http://h', tool: t",
+       "f:1:33: a tool of an MCP server is of the kind custom; leave this out"},
       {"kind: [llm]", "f:1:33: expected a text for 'kind', found a list"},
   };
   for (const auto& one : cases) EXPECT_EQ(service_mistakes(one.keys), one.expected) << one.keys;
@@ -466,6 +474,22 @@ TEST(FlowFile, TakesAServiceOfUnknownKindAtAUrlForOneOfTheUsersOwn) {
   EXPECT_EQ(flow->services[0].endpoint, "/v1/add");
   EXPECT_EQ(flow->services[2].kind, contract::ServiceKind::custom);
   EXPECT_FALSE(built_in_flow().passes_json());
+}
+
+TEST(FlowFile, TakesAToolOfAnMcpServerForAStep) {
+  const auto flow = read_flow(
+      "opea_micro_services: {llm: {mcp: 'http://h:1', tool: add}, "
+      "b: {mcp: 'https://h/tools/mcp', tool: tell, api_key: env:K}}\n"
+      "opea_mega_service: {mega_flow: [llm >> b]}",
+      "f");
+  ASSERT_TRUE(flow) << flow.error().message;
+  EXPECT_TRUE(flow->passes_json());
+  EXPECT_EQ(flow->services[0].kind, contract::ServiceKind::custom);
+  EXPECT_EQ(flow->services[0].url, "http://h:1");
+  EXPECT_EQ(flow->services[0].endpoint, "/mcp");
+  EXPECT_EQ(flow->services[0].options.at("tool"), "add");
+  EXPECT_EQ(flow->services[1].endpoint, "/tools/mcp");
+  EXPECT_EQ(flow->services[1].options.at("api_key"), "env:K");
 }
 
 }  // namespace

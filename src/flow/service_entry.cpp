@@ -63,6 +63,7 @@ class ServiceReader {
       }
     }
     if (const auto url = keys_.text("url")) locate("url", *url);
+    read_mcp();
     if (const auto run = keys_.text("run")) read_run(*run);
     if (located_.empty()) {
       read_host_and_port();
@@ -77,6 +78,23 @@ class ServiceReader {
                     fmt::format("'{}' says where the service is; leave 'run' out", located_));
       }
     }
+  }
+
+  /// A tool of an MCP server, by the server's URL and the tool's name.
+  void read_mcp() {
+    const auto server = keys_.text("mcp");
+    const auto tool = keys_.text("tool");
+    if (server && !is_url(*server)) {
+      keys_.wrong("mcp", "expected the URL of an MCP server, found " + in_quotes(*server));
+    } else if (server) {
+      locate("mcp", *server);
+      if (spec().endpoint.empty()) spec().endpoint = "/mcp";
+    }
+    if (keys_.find("mcp") && !keys_.find("tool"))
+      keys_.wrong("mcp", "'tool' is missing: which tool of the MCP server is the step");
+    if (keys_.find("tool") && !keys_.find("mcp"))
+      keys_.wrong("tool", "'tool' goes with 'mcp', the URL of the server that has it");
+    if (tool) spec().options["tool"] = *tool;
   }
 
   void read_run(const std::string& run) {
@@ -164,6 +182,12 @@ class ServiceReader {
     }
     if (!key.empty()) {
       explicit_kind(key);
+      if (keys_.find("mcp") && entry_.kind_known && spec().kind != ServiceKind::custom)
+        keys_.wrong(key, "a tool of an MCP server is of the kind custom; leave this out");
+      return;
+    }
+    if (keys_.find("mcp")) {
+      set_kind(ServiceKind::custom);
       return;
     }
     const auto by_name = kind_of_name(spec().name);

@@ -12,9 +12,9 @@
 namespace opaline::flow {
 
 /// The keys of a service, which docs/flow.schema.json repeats.
-inline constexpr std::array<std::string_view, 12> kServiceKeys = {
-    "endpoint", "port",         "host",  "protocol", "url", "kind",
-    "type",     "service_type", "model", "api_key",  "run", "mode"};
+inline constexpr std::array<std::string_view, 14> kServiceKeys = {
+    "endpoint",     "port",  "host",    "protocol", "url",  "kind", "type",
+    "service_type", "model", "api_key", "run",      "mode", "mcp",  "tool"};
 
 /// A service as the file has it, with the places that later checks point at.
 struct ServiceEntry {

@@ -4,6 +4,8 @@
 #include <boost/json/serialize.hpp>
 
 #include "app/command.hpp"
+#include "app/reachability.hpp"
+#include "app/served_flow.hpp"
 #include "app/terminal.hpp"
 #include "flow/any_flow.hpp"
 #include "flow/describe.hpp"
@@ -89,8 +91,11 @@ void add_check(CLI::App& program, Action& action) {
   command->add_flag_callback("--json", [form] { *form = Form::json; }, "Print JSON");
   command->add_flag_callback(
       "--mermaid", [form] { *form = Form::mermaid; }, "Print a Mermaid flowchart, for documents");
-  command->callback([&action, file, form] {
-    action = [file, form] {
+  auto connect = std::make_shared<bool>(false);
+  command->add_flag("--connect", *connect,
+                    "Also ask each service that runs elsewhere, and MCP servers for their tools");
+  command->callback([&action, file, form, connect] {
+    action = [file, form, connect] {
       const auto spec = flow::load_any_flow(*file);
       if (!spec) {
         if (*form == Form::json) {
@@ -100,6 +105,11 @@ void add_check(CLI::App& program, Action& action) {
         }
         fmt::print(stderr, "{}\n", printable(spec.error().message));
         return kFailed;
+      }
+      if (*connect) {
+        const auto unreachable = unreachable_services(served_part(*spec));
+        for (const std::string& one : unreachable) fmt::print(stderr, "{}\n", printable(one));
+        if (!unreachable.empty()) return kFailed;
       }
       std::visit([form](const auto& flow) { print(flow, *form); }, *spec);
       return kDone;

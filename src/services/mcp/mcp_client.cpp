@@ -1,0 +1,206 @@
+#include "services/mcp/mcp_client.hpp"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <utility>
+
+#include "base/limits.hpp"
+#include "base/random.hpp"
+#include "contract/event_stream.hpp"
+#include "services/mcp/tool_result.hpp"
+
+namespace opaline::services {
+namespace json = boost::json;
+namespace {
+
+using base::ErrorCode;
+using base::Result;
+using base::Task;
+using contract::RpcError;
+using contract::RpcRequest;
+using contract::RpcResponse;
+
+constexpr std::string_view kVersion = "2025-06-18";
+constexpr std::array<std::string_view, 2> kVersions = {kVersion, "2025-03-26"};
+
+bool good(unsigned status) { return status >= 200 && status < 300; }
+
+/// What a header may carry.
+bool is_session_id(std::string_view text) {
+  return text.size() <= limits::kMcpSessionIdBytes &&
+         std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+/// The body, at most `most` bytes of it.
+Task<Result<std::string>> whole(std::shared_ptr<http::ClientStream> stream, std::size_t most) {
+  std::string body;
+  for (;;) {
+    OPALINE_CO_TRY(auto bytes, co_await stream->next());
+    if (!bytes) co_return body;
+    body += *bytes;
+    if (body.size() > most)
+      co_return base::fail(ErrorCode::resource_exhausted, "the answer is too large");
+  }
+}
+
+}  // namespace
+
+McpClient::McpClient(McpServerPlace place, http::Client& http)
+    : place_(std::move(place)), http_(http) {}
+
+Task<Result<McpSession>> McpClient::initialize(base::Context context) {
+  const json::object client{{"name", "opaline"}, {"title", "Opaline"}, {"version", "0.1.0"}};
+  RpcRequest request{
+      .id = json::value(base::random_hex(8)),
+      .method = "initialize",
+      .parameters = {
+          {"protocolVersion", kVersion}, {"capabilities", json::object()}, {"clientInfo", client}}};
+  OPALINE_CO_TRY(Answer answer, co_await exchange(std::move(request), {}, context));
+  const json::value* version = answer.result.if_contains("protocolVersion");
+  if (version == nullptr || !version->is_string())
+    co_return base::fail(unreadable("initialize: there is no protocolVersion"));
+  McpSession session{.id = std::move(answer.session_id),
+                     .version = std::string(version->get_string())};
+  if (std::ranges::find(kVersions, session.version) == kVersions.end()) {
+    co_return base::fail(
+        ErrorCode::failed_precondition,
+        place_.label + " speaks another version of the protocol than " + std::string(kVersion));
+  }
+  if (!is_session_id(session.id))
+    co_return base::fail(unreadable("initialize: the session id is malformed"));
+  const RpcRequest done{.id = {}, .method = "notifications/initialized", .parameters = {}};
+  OPALINE_CO_TRY_DO(co_await tell(contract::write_rpc_request(done), session, std::move(context)));
+  co_return session;
+}
+
+Task<Result<std::optional<json::object>>> McpClient::request(std::string method,
+                                                             json::object parameters,
+                                                             McpSession session,
+                                                             base::Context context) {
+  const json::value id(base::random_hex(8));
+  RpcRequest request{.id = id, .method = std::move(method), .parameters = std::move(parameters)};
+  auto answer = co_await exchange(std::move(request), session, context);
+  if (!answer) {
+    const ErrorCode code = answer.error().code;
+    if (code == ErrorCode::cancelled || code == ErrorCode::deadline_exceeded)
+      co_await call_off(id, std::move(session), std::move(context));
+    co_return base::fail(std::move(answer).error());
+  }
+  if (answer->lost) co_return std::optional<json::object>();
+  co_return std::optional(std::move(answer->result));
+}
+
+Task<> McpClient::call_off(json::value id, McpSession session, base::Context context) {
+  // The request's own time is over; this has a little of its own.
+  context.cancellation = base::Cancellation::create();
+  context.deadline = base::Context::Clock::now() + limits::kMcpFarewellTime;
+  const RpcRequest note{.id = {},
+                        .method = "notifications/cancelled",
+                        .parameters = {{"requestId", id}, {"reason", "the caller left"}}};
+  (void)co_await tell(contract::write_rpc_request(note), std::move(session), std::move(context));
+}
+
+http::ClientRequest McpClient::post(std::string body, const McpSession& session) const {
+  http::ClientRequest request;
+  request.path = place_.path;
+  request.body = std::move(body);
+  request.headers.add("Content-Type", "application/json");
+  request.headers.add("Accept", "application/json, text/event-stream");
+  if (!place_.api_key.empty()) request.headers.add("Authorization", "Bearer " + place_.api_key);
+  if (!session.id.empty()) request.headers.add("Mcp-Session-Id", session.id);
+  if (!session.version.empty()) request.headers.add("MCP-Protocol-Version", session.version);
+  return request;
+}
+
+base::Error McpClient::unreadable(std::string why) const {
+  return {.code = ErrorCode::internal,
+          .message = place_.label + " answered with something that is no MCP",
+          .detail = std::move(why)};
+}
+
+Task<Result<void>> McpClient::tell(std::string message, McpSession session, base::Context context) {
+  http::ClientRequest asked = post(std::move(message), session);
+  OPALINE_CO_TRY(http::ClientResponse reply,
+                 co_await http_.send(place_.endpoint, std::move(asked), std::move(context)));
+  if (!good(reply.status))
+    co_return base::fail(status_error(reply.status, reply.body, place_.label));
+  co_return Result<void>();
+}
+
+Task<Result<McpClient::Answer>> McpClient::exchange(RpcRequest request, McpSession session,
+                                                    base::Context context) {
+  constexpr std::size_t kErrorBytes = 4096;
+  http::ClientRequest asked = post(contract::write_rpc_request(request), session);
+  OPALINE_CO_TRY(std::unique_ptr<http::ClientStream> stream,
+                 co_await http_.open(place_.endpoint, std::move(asked), context));
+  const unsigned status = stream->status();
+  if (status == 404 && !session.id.empty()) co_return Answer{.result = {}, .lost = true};
+  if (!good(status)) {
+    const auto body = co_await whole(std::move(stream), kErrorBytes);
+    co_return base::fail(status_error(status, body.value_or(""), place_.label));
+  }
+  Answer answer{.result = {}, .session_id = std::string(stream->headers().get("Mcp-Session-Id"))};
+  json::value id = *request.id;
+  OPALINE_CO_TRY(RpcResponse told, co_await response(std::move(stream), std::move(id),
+                                                     std::move(session), std::move(context)));
+  if (const auto* error = std::get_if<RpcError>(&told.outcome))
+    co_return base::fail(tool_error(*error, place_.label));
+  answer.result = std::get<json::object>(std::move(told.outcome));
+  co_return answer;
+}
+
+Task<Result<RpcResponse>> McpClient::response(std::unique_ptr<http::ClientStream> stream,
+                                              json::value id, McpSession session,
+                                              base::Context context) {
+  if (!stream->headers().get("Content-Type").starts_with("text/event-stream")) {
+    OPALINE_CO_TRY(std::string body, co_await whole(std::move(stream), limits::kReplyBytes));
+    OPALINE_CO_TRY(auto told, co_await take(std::move(body), id, session, context));
+    if (told) co_return *std::move(told);
+    co_return base::fail(unreadable("there is no response to the request"));
+  }
+  contract::EventParser parser;
+  std::size_t bytes_read = 0;
+  for (;;) {
+    OPALINE_CO_TRY(auto bytes, co_await stream->next());
+    if (!bytes) {
+      co_return base::fail(ErrorCode::unavailable, place_.label + " broke off without an answer");
+    }
+    bytes_read += bytes->size();
+    if (bytes_read > limits::kReplyBytes)
+      co_return base::fail(ErrorCode::resource_exhausted, "the answer is too large");
+    OPALINE_CO_TRY_DO(parser.feed(*bytes));
+    while (auto event = parser.next()) {
+      if (event->data.empty() || (!event->type.empty() && event->type != "message")) continue;
+      OPALINE_CO_TRY(auto told, co_await take(std::move(event->data), id, session, context));
+      if (told) co_return *std::move(told);
+    }
+  }
+}
+
+Task<Result<std::optional<RpcResponse>>> McpClient::take(std::string message, json::value id,
+                                                         McpSession session,
+                                                         base::Context context) {
+  auto body = contract::read_rpc(message);
+  if (!body) co_return base::fail(unreadable(body.error().message));
+  for (contract::RpcMessage& one : body->messages) {
+    if (const auto* fault = std::get_if<contract::RpcFault>(&one))
+      co_return base::fail(unreadable(fault->error.message));
+    if (auto* told = std::get_if<RpcResponse>(&one)) {
+      // A null id is an error about a request that could not be read: it was ours.
+      if (told->id == id || told->id.is_null()) co_return std::optional(std::move(*told));
+      continue;
+    }
+    const auto& asked = std::get<RpcRequest>(one);
+    if (!asked.id) continue;
+    std::string reply =
+        asked.method == "ping"
+            ? contract::write_rpc_result(*asked.id, "{}")
+            : contract::write_rpc_error(*asked.id, {.code = RpcError::kMethodNotFound,
+                                                    .message = "this client only calls tools"});
+    OPALINE_CO_TRY_DO(co_await tell(std::move(reply), session, context));
+  }
+  co_return std::optional<RpcResponse>();
+}
+
+}  // namespace opaline::services
