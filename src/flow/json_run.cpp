@@ -329,7 +329,7 @@ void JsonRun::take_stream(Graph::Node node, Clock::time_point started, Delivery 
 base::Task<base::Result<void>> JsonRun::accept(Graph::Node node, JsonOrBytes output,
                                                json::value inputs) {
   json::value value;
-  if (hooks_) {
+  if (hooks_ && hooks_->aligns(output)) {
     OPALINE_CO_TRY(value, co_await hooks_->align_outputs(std::move(output), inputs, site(node)));
   } else if (auto* bytes = std::get_if<contract::BytesReply>(&output)) {
     put(node, std::move(*bytes));

@@ -274,6 +274,19 @@ TEST_F(OrchestratorTest, KeepsTheBytesOfTheLastStep) {
   EXPECT_EQ(std::get<contract::BytesReply>(reply.find("tts")->output).bytes, "RIFF");
 }
 
+TEST_F(OrchestratorTest, HooksMayLetAnAnswerBe) {
+  class JsonOnly final : public StepHooks {
+   public:
+    bool aligns(const JsonOrBytes& output) const override { return output.index() == 0; }
+  };
+  flow("a>tts", {{"tts", [](const json::value&, bool) -> base::Result<Reply> {
+                    return contract::BytesReply{.content_type = "audio/wav", .bytes = "RIFF"};
+                  }}});
+  JsonOnly hooks;
+  auto reply = run({.inputs = of("{}"), .parameters = {}, .stream = false}, &hooks);
+  EXPECT_EQ(std::get<contract::BytesReply>(reply.find("tts")->output).bytes, "RIFF");
+}
+
 TEST_F(OrchestratorTest, BytesInTheMiddleNeedAHook) {
   const Answer wav = [](const json::value&, bool) -> base::Result<Reply> {
     return contract::BytesReply{.content_type = "audio/wav", .bytes = "RIFF"};

@@ -9,6 +9,8 @@ base::Task<base::Result<boost::json::value>> StepHooks::align_inputs(boost::json
   co_return inputs;
 }
 
+bool StepHooks::aligns(const JsonOrBytes& /*output*/) const { return true; }
+
 base::Task<base::Result<boost::json::value>> StepHooks::align_outputs(
     JsonOrBytes output, const boost::json::value& /*inputs*/, HookSite /*site*/) {
   if (auto* value = std::get_if<boost::json::value>(&output)) co_return std::move(*value);

@@ -33,6 +33,8 @@ class StepHooks {
   /// What the step is sent. @param inputs the merged outputs of the steps that lead to it.
   virtual base::Task<base::Result<boost::json::value>> align_inputs(boost::json::value inputs,
                                                                     HookSite site);
+  /// Whether align_outputs() is asked about this answer; without it the answer stays as it is.
+  [[nodiscard]] virtual bool aligns(const JsonOrBytes& output) const;
   /// What the others get to see of the step's answer. @param inputs what it was sent.
   virtual base::Task<base::Result<boost::json::value>> align_outputs(
       JsonOrBytes output, const boost::json::value& inputs, HookSite site);
