@@ -2,16 +2,17 @@
 
 #include <algorithm>
 
+#include "gateway/custom_routes.hpp"
 #include "gateway/document_routes.hpp"
 #include "gateway/microservice_routes.hpp"
-#include "gateway/system_routes.hpp"
 
 namespace opaline::gateway {
 namespace {
 
 using contract::ServiceKind;
 
-std::vector<Route> routes_of(contract::Service& service, const GatewaySettings& settings) {
+std::vector<Route> routes_of(const HostedService& hosted, const GatewaySettings& settings) {
+  contract::Service& service = hosted.service;
   Services one;
   switch (service.kind()) {
     case ServiceKind::embedding: one.embedding = &service; return embedding_routes(one);
@@ -20,15 +21,16 @@ std::vector<Route> routes_of(contract::Service& service, const GatewaySettings& 
     case ServiceKind::llm:
       one.llm = &service;
       return llm_routes(one, {.heartbeat = settings.heartbeat});
-    case ServiceKind::dataprep:
-    case ServiceKind::custom: break;
+    case ServiceKind::custom:
+      return custom_routes(service, hosted.endpoint.empty() ? "/" : hosted.endpoint);
+    case ServiceKind::dataprep: break;
   }
   one.dataprep = &service;
   return document_routes(one, {.poll = settings.job_poll, .heartbeat = settings.heartbeat});
 }
 
 void add(std::vector<Route>& routes, const HostedService& hosted, const GatewaySettings& settings) {
-  auto own = routes_of(hosted.service, settings);
+  auto own = routes_of(hosted, settings);
   const auto at = [&own](std::string_view pattern) {
     return std::ranges::find(own, pattern, &Route::pattern);
   };
@@ -46,7 +48,6 @@ void add(std::vector<Route>& routes, const HostedService& hosted, const GatewayS
 base::Result<std::unique_ptr<MicroserviceGateway>> MicroserviceGateway::create(
     GatewaySettings settings, const std::vector<HostedService>& hosted,
     base::MetricRegistry& metrics, std::function<std::string()> metrics_text) {
-  std::unique_ptr<MicroserviceGateway> gateway(new MicroserviceGateway(metrics));
   std::vector<Route> routes;
   std::vector<contract::Service*> services;
   std::string title = "opaline";
@@ -64,13 +65,20 @@ base::Result<std::unique_ptr<MicroserviceGateway>> MicroserviceGateway::create(
     }
     return parts;
   };
-  for (Route& route : system_routes({.title = title,
-                                     .description = "A microservice of Opaline",
-                                     .version = settings.version,
-                                     .readiness = std::move(readiness),
-                                     .metrics_text = std::move(metrics_text),
-                                     .dataprep = dataprep},
-                                    gateway->metrics_)) {
+  SystemView view{.title = title,
+                  .description = "A microservice of Opaline",
+                  .version = settings.version,
+                  .readiness = std::move(readiness),
+                  .metrics_text = std::move(metrics_text),
+                  .dataprep = dataprep};
+  return create(std::move(settings), std::move(view), std::move(routes), metrics);
+}
+
+base::Result<std::unique_ptr<MicroserviceGateway>> MicroserviceGateway::create(
+    GatewaySettings settings, SystemView view, std::vector<Route> routes,
+    base::MetricRegistry& metrics) {
+  std::unique_ptr<MicroserviceGateway> gateway(new MicroserviceGateway(metrics));
+  for (Route& route : system_routes(std::move(view), gateway->metrics_)) {
     routes.push_back(std::move(route));
   }
   for (Route& route : documentation_routes(routes, settings.version))

@@ -10,6 +10,7 @@
 #include "contract/service.hpp"
 #include "gateway/pipeline.hpp"
 #include "gateway/settings.hpp"
+#include "gateway/system_routes.hpp"
 #include "http/server.hpp"
 
 namespace opaline::gateway {
@@ -17,7 +18,7 @@ namespace opaline::gateway {
 /// A service that a process offers by itself, and where.
 struct HostedService {
   contract::Service& service;
-  std::string endpoint;  ///< Besides those of its kind; "" for none.
+  std::string endpoint;  ///< Besides those of its kind; "" for none. A custom one is at "/" then.
 };
 
 /// The edge of a process that hosts single services (`opaline serve`), and of a service's own port:
@@ -28,6 +29,11 @@ class MicroserviceGateway {
   [[nodiscard]] static base::Result<std::unique_ptr<MicroserviceGateway>> create(
       GatewaySettings settings, const std::vector<HostedService>& hosted,
       base::MetricRegistry& metrics, std::function<std::string()> metrics_text);
+
+  /// The same around routes made elsewhere. What `view` and `routes` refer to must outlive this.
+  [[nodiscard]] static base::Result<std::unique_ptr<MicroserviceGateway>> create(
+      GatewaySettings settings, SystemView view, std::vector<Route> routes,
+      base::MetricRegistry& metrics);
 
   [[nodiscard]] http::Handler request_handler();
   void install(http::ServerSettings& server);

@@ -5,6 +5,36 @@
 namespace opaline::gateway {
 namespace {
 
+/// Tells what it was asked; streams when that is wanted; speaks when asked with "speak".
+class ScriptedCustom final : public contract::Service {
+ public:
+  contract::ServiceKind kind() const override { return contract::ServiceKind::custom; }
+  contract::Health health() const override { return {}; }
+  base::Task<base::Result<contract::Reply>> call(contract::Request request,
+                                                 base::Context /*context*/) override {
+    auto& asked = std::get<contract::JsonRequest>(request);
+    if (asked.stream) co_return contract::Reply(std::make_unique<OneEvent>());
+    if (asked.body == "speak") co_return contract::BytesReply{"audio/wav", "RIFF"};
+    boost::json::object echo;
+    echo.emplace("echo", std::move(asked.body));
+    co_return contract::JsonReply{std::move(echo)};
+  }
+
+ private:
+  class OneEvent final : public contract::ByteStream {
+   public:
+    const std::string& content_type() const override { return type_; }
+    base::Task<base::Result<std::optional<std::string>>> next() override {
+      if (std::exchange(told_, true)) co_return std::nullopt;
+      co_return "data: hi\n\n";
+    }
+
+   private:
+    std::string type_ = "text/event-stream";
+    bool told_ = false;
+  };
+};
+
 class MicroserviceGateways : public Deployment {
  protected:
   void host(std::vector<HostedService> hosted) {
@@ -53,6 +83,23 @@ TEST_F(MicroserviceGateways, AnswerAtTheEndpointOfTheFlowFile) {
   const auto reply = json(ask_alone("POST", "/v1/retrieval", R"({"text":"q","k":2})"));
   EXPECT_EQ(reply.at("initial_query").as_string(), "q");
   EXPECT_EQ(reply.at("retrieved_docs").as_array().size(), 3u);
+}
+
+TEST_F(MicroserviceGateways, ServeAServiceOfOnesOwn) {
+  ScriptedCustom own;
+  host({{own, "/v1/own"}});
+  EXPECT_EQ(ask_alone("POST", "/v1/own", R"({"text":"hi"})").body, R"({"echo":{"text":"hi"}})");
+  auto streamed_reply = ask_alone("POST", "/v1/own", R"({"text":"hi","stream":true})");
+  EXPECT_EQ(streamed_reply.headers.get("Content-Type"), "text/event-stream");
+  EXPECT_EQ(streamed(streamed_reply), "data: hi\n\n");
+  const auto wav = ask_alone("POST", "/v1/own", R"("speak")");
+  EXPECT_EQ(wav.headers.get("Content-Type"), "audio/wav");
+  EXPECT_EQ(wav.body, "RIFF");
+  EXPECT_EQ(ask_alone("POST", "/v1/own", "{").status, 400u);
+  EXPECT_EQ(ask_alone("POST", "/v1/own", R"({"stream":"perhaps"})").status, 400u);
+  EXPECT_EQ(ask_alone("POST", "/v1/dataprep/ingest", "{}").status, 404u);
+  EXPECT_EQ(json(ask_alone("GET", "/v1/health_check")).at("Service Title").as_string(),
+            "opaline/custom");
 }
 
 TEST_F(MicroserviceGateways, LetAModelAnswerAlone) {
