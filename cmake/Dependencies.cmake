@@ -26,7 +26,8 @@ endif()
 add_library(opaline_llama INTERFACE)
 target_include_directories(opaline_llama SYSTEM INTERFACE ${OPALINE_LLAMA}/include)
 target_link_directories(opaline_llama INTERFACE ${OPALINE_LLAMA}/lib)
-target_link_options(opaline_llama INTERFACE -Wl,-rpath,${OPALINE_LLAMA}/lib -Wl,-rpath,$ORIGIN/lib)
+set(CMAKE_BUILD_RPATH ${OPALINE_LLAMA}/lib $ORIGIN/lib)
+set(CMAKE_INSTALL_RPATH $ORIGIN/../lib/opaline $ORIGIN/lib)
 target_link_libraries(opaline_llama INTERFACE llama-common llama ggml ggml-base)
 
 # Boost.Asio compiles once, in base, instead of in each file. Beast is used by http's fuzzer alone.

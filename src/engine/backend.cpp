@@ -38,7 +38,11 @@ std::vector<Path> module_folders() {
   std::vector<Path> folders;
   std::error_code error;
   const Path program = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (!error) folders = {program.parent_path(), program.parent_path() / "lib"};
+  if (!error) {
+    const Path folder = program.parent_path();
+    folders = {folder, folder / "lib",
+               folder.parent_path() / "lib/opaline"};  // The last: installed.
+  }
   folders.emplace_back(OPALINE_LLAMA_LIBRARIES);
   return folders;
 }
