@@ -133,7 +133,8 @@ def check(root):
     for folder in ("tests", "tools"):
         for path in (root / folder).rglob("*.py"):
             check_names(path, found)
-    check_format(root, sorted((root / "src").rglob("*.[ch]pp")), found)
+    sources = [path for folder in ("src", "include", "examples") for path in (root / folder).rglob("*.[ch]pp")]
+    check_format(root, sorted(sources), found)
     check_cycles(root, found)
     return found
 
@@ -158,6 +159,7 @@ def self_test():
             "src/base/loose.cpp": "int  x ;\n",
             "src/services/x/x.hpp": '#pragma once\n#include "services/y/y.hpp"\n',
             "src/services/y/y.hpp": "#pragma once\n",
+            "include/loose.hpp": "int  x ;\n",
         }
         for path, text in files.items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -165,7 +167,7 @@ def self_test():
         report = "\n".join(check(root))
         wanted = ["above 40 lines", "must not see 'store'", "<sqlite3.h> belongs", "is not a file below src",
                   "#pragma once is missing", "the name says nothing", "a type's name", "include cycle",
-                  "more than one purpose", "loose.cpp: not formatted", "services/x must not see services/y"]
+                  "more than one purpose", "loose.cpp: not formatted", "loose.hpp: not formatted", "services/x must not see services/y"]
         missing = [text for text in wanted if text not in report]
         if missing:
             print(report)

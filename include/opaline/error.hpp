@@ -26,10 +26,9 @@ enum class ErrorCode {
 /// The code's name as it stands above, e.g. "not_found".
 [[nodiscard]] std::string_view name(ErrorCode code);
 
-/// The one way in which this API fails: every function that cannot do what it is for throws it, and
-/// functions that cannot fail are marked noexcept or say so. Throw it in a service or a hook of
-/// your own to choose what the client is told; any other exception is logged, and the client is
-/// told that something went wrong.
+/// The one way in which this API fails: a function that cannot do what it is for throws it. Throw
+/// it in a service or a hook of your own to choose what the client is told; any other exception is
+/// logged, and the client is told that something went wrong.
 class Error : public std::runtime_error {
  public:
   /// @param code what the caller should do next.

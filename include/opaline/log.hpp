@@ -5,9 +5,14 @@
 namespace opaline {
 
 /// How important a line of the log is.
-enum class LogLevel { debug, info, warning, error };
+enum class LogLevel {
+  debug,    ///< Also each request, and the text of questions.
+  info,     ///< Also queries, as they come and as they end.
+  warning,  ///< What failed, and whose fault it was.
+  error,    ///< Our faults, and exceptions of the application.
+};
 
-/// Lines below `level` are dropped. Default: info, which is two lines a request. Any thread.
+/// Lines below `level` are dropped. Default: info. Any thread.
 void set_log_level(LogLevel level);
 
 }  // namespace opaline

@@ -61,7 +61,7 @@ class Stream {
     std::optional<std::string> piece_;
   };
 
-  /// The pieces that `pieces` yields, sent as they come. @param content_type their media type.
+  /// @param pieces yields what is sent, as it comes. @param content_type its media type.
   Stream(Generator<std::string> pieces, std::string content_type = "text/event-stream");
   /// Takes over the stream of `other`.
   Stream(Stream&& other) noexcept;

@@ -57,7 +57,8 @@ struct Health {
 class Service {
  public:
   virtual ~Service() = default;
-  /// Answers one request. @param inputs its body. Throw Error to refuse it.
+  /// Answers one request. Throw Error to refuse it. @param inputs its body.
+  /// @param call what else is known about it.
   virtual Task<Reply> call(Json inputs, Call call) = 0;
   /// Cheap; any thread.
   [[nodiscard]] virtual Health health() const { return {}; }
