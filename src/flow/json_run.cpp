@@ -319,6 +319,7 @@ void JsonRun::take_stream(Graph::Node node, Clock::time_point started, Delivery 
     stream = std::make_unique<SentenceRelay>(std::move(stream), *flow_.steps[place].service,
                                              graph_.name(place), context());
   }
+  if (hooks_) stream = hooks_->align_stream(std::move(stream), site(node));
   auto kept = std::make_unique<RunStream>(
       std::move(stream), RunStream::Step{.name = graph_.name(node), .started = started}, observer_,
       cancellation());

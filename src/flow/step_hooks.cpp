@@ -19,4 +19,9 @@ base::Task<base::Result<boost::json::value>> StepHooks::align_outputs(
                            ", which no hook makes JSON of");
 }
 
+std::unique_ptr<contract::ByteStream> StepHooks::align_stream(
+    std::unique_ptr<contract::ByteStream> stream, HookSite /*site*/) {
+  return stream;
+}
+
 }  // namespace opaline::flow

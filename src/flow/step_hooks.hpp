@@ -2,6 +2,7 @@
 
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
+#include <memory>
 #include <string_view>
 #include <variant>
 
@@ -38,6 +39,9 @@ class StepHooks {
   /// What the others get to see of the step's answer. @param inputs what it was sent.
   virtual base::Task<base::Result<boost::json::value>> align_outputs(
       JsonOrBytes output, const boost::json::value& inputs, HookSite site);
+  /// What the caller gets to see of a streamed answer. What it returns may outlive the hooks.
+  [[nodiscard]] virtual std::unique_ptr<contract::ByteStream> align_stream(
+      std::unique_ptr<contract::ByteStream> stream, HookSite site);
 };
 
 }  // namespace opaline::flow
