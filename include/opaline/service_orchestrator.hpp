@@ -174,6 +174,12 @@ class ServiceOrchestrator {
     return set_align_outputs(std::move(call), kBytes ? Answers::all : Answers::json);
   }
 
+  /// Sets what the caller gets to see of a streamed answer: `hook(Stream stream, std::string step)`
+  /// returns a Generator<std::string>, which reads the one and yields what is sent. @return this
+  /// flow.
+  ServiceOrchestrator& align_generator(
+      std::function<Generator<std::string>(Stream stream, std::string step)> hook);
+
   /// Runs the flow and waits for its answer, or for its stream to begin. Not in coroutines: those
   /// await async_schedule(). @throws Error of the first step that failed, led by "step 'name': ";
   /// the others are stopped first. failed_precondition: it has no step.

@@ -4,6 +4,7 @@
 
 #include "api/drive.hpp"
 #include "api/micro_service_core.hpp"
+#include "api/stream_state.hpp"
 
 namespace opaline::api {
 namespace {
@@ -24,6 +25,11 @@ Task<Json> call_hook(const OutputHook* hook, Reply output, const Json* inputs,
                      detail::SiteState* state) {
   StepSite site(*state);
   co_return co_await (*hook)(std::move(output), *inputs, site);
+}
+
+Generator<std::string> call_hook(const StreamHook* hook, Stream stream, std::string step) {
+  Generator<std::string> pieces = (*hook)(std::move(stream), std::move(step));
+  while (std::optional<std::string> piece = co_await pieces.next()) co_yield *std::move(piece);
 }
 
 /// The application's hooks, for one request.
@@ -56,6 +62,17 @@ class FunctionHooks final : public flow::StepHooks {
     co_return aligned;
   }
 
+  std::unique_ptr<contract::ByteStream> align_stream(std::unique_ptr<contract::ByteStream> stream,
+                                                     flow::HookSite site) override {
+    const StreamHook& hook = plan_->design().align_generator;
+    if (!hook) return stream;
+    std::string type = stream->content_type();
+    Stream aligned(
+        call_hook(&hook, make_stream(std::move(stream), nullptr, nullptr), std::string(site.step)),
+        std::move(type));
+    return byte_stream(std::move(aligned), context_, &plan_->workers()).value();
+  }
+
  private:
   detail::SiteState state_of(const flow::HookSite& site) const {
     return {.site = site, .design = plan_->design(), .name = std::string(site.step)};
@@ -82,7 +99,7 @@ base::Result<std::shared_ptr<FlowPlan>> FlowPlan::create(FlowDesign design) {
 }
 
 std::unique_ptr<flow::StepHooks> FlowPlan::make_hooks(const base::Context& context) {
-  if (!design_.align_inputs && !design_.align_outputs) return nullptr;
+  if (!design_.align_inputs && !design_.align_outputs && !design_.align_generator) return nullptr;
   return std::make_unique<FunctionHooks>(shared_from_this(), context);
 }
 

@@ -17,6 +17,7 @@ namespace opaline::api {
 
 using InputHook = std::function<Task<Json>(Json, StepSite&)>;
 using OutputHook = std::function<Task<Json>(Reply, const Json&, StepSite&)>;
+using StreamHook = std::function<Generator<std::string>(Stream, std::string)>;
 
 /// A flow as it stands: its steps and hooks.
 struct FlowDesign {
@@ -25,6 +26,7 @@ struct FlowDesign {
   InputHook align_inputs;              // Empty: none.
   OutputHook align_outputs;
   enum class Answers { json, all } aligned_answers = Answers::json;
+  StreamHook align_generator;
 };
 
 /// A flow that can be run. Immutable; any thread. Owners: its runs, servers and answers, so that a

@@ -194,6 +194,12 @@ ServiceOrchestrator& ServiceOrchestrator::set_align_outputs(OutputHook hook, Ans
   return *this;
 }
 
+ServiceOrchestrator& ServiceOrchestrator::align_generator(
+    std::function<Generator<std::string>(Stream, std::string)> hook) {
+  core_->change([&](api::FlowDesign& design) { design.align_generator = std::move(hook); });
+  return *this;
+}
+
 FlowReply ServiceOrchestrator::schedule(Json inputs, Parameters parameters,
                                         CallOptions options) const {
   std::shared_ptr<api::FlowPlan> plan = core_->plan();

@@ -159,6 +159,23 @@ TEST_F(Orchestrators, HooksMayCutAWay) {
   EXPECT_EQ(reply.steps().size(), 2U);
 }
 
+TEST_F(Orchestrators, AGeneratorHookChangesAStream) {
+  flow_.add(language_model());
+  flow_.align_generator([](Stream stream, std::string step) -> Generator<std::string> {
+    co_yield event(step);
+    while (auto piece = co_await stream.next()) {
+      if (piece->contains("two")) throw Error(ErrorCode::permission_denied, "no numbers");
+      co_yield *std::move(piece);
+    }
+  });
+  FlowReply reply = flow_.schedule({{"text", "hi"}}, {.stream = true});
+  EXPECT_EQ(reply.stream().content_type(), "text/event-stream");
+  EXPECT_EQ(reply.stream().read(), "data: llm\n\n");
+  EXPECT_EQ(reply.stream().read(), "data: One \n\n");
+  EXPECT_EQ(error_of([&] { (void)reply.stream().read(); }),
+            "permission_denied: step 'llm': no numbers");
+}
+
 TEST_F(Orchestrators, WhatAHookThrowsEndsTheRun) {
   flow_.add(echo("a")).align_inputs(
       [](Json, StepSite&) -> Json { throw Error(ErrorCode::permission_denied, "not you"); });
