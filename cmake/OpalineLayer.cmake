@@ -4,7 +4,14 @@
 # opaline_NAME; every *_test.cpp makes the one test program NAME_test. A room may depend only on rooms of lower
 # rank, so rooms of one rank are strangers and no cycle can be built; anything else stops the configuration here.
 # tools/tidy.py reads the same lines and checks every #include against them.
+# A project that builds only some rooms (bindings/python) includes this file too, after setting OPALINE_ROOT to this
+# repository; it turns the rooms' tests off with OPALINE_TESTS.
 # A room's own third-party libraries are named in src/NAME/dependencies.cmake, if it has any: they stay PRIVATE.
+
+if(NOT DEFINED OPALINE_ROOT)
+  set(OPALINE_ROOT ${CMAKE_SOURCE_DIR})
+endif()
+option(OPALINE_TESTS "Build the rooms' tests" ON)
 
 # What most files include, parsed once where OPALINE_PRECOMPILE is on; `release` compiles each file with its own
 # includes alone, so that a missing one is found.
@@ -42,7 +49,7 @@ function(opaline_layer name)
     endif()
   endforeach()
 
-  set(folder ${CMAKE_SOURCE_DIR}/src/${name})
+  set(folder ${OPALINE_ROOT}/src/${name})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${folder}/*.cpp)
   # For work on one part of a large room: -DOPALINE_SERVICES_ONLY="embedding;remote" builds those folders alone.
   string(TOUPPER ${name} upper)
@@ -66,7 +73,7 @@ function(opaline_layer name)
     set(visibility INTERFACE)
     set(own INTERFACE)
   endif()
-  target_include_directories(${library} ${visibility} ${CMAKE_SOURCE_DIR}/src)
+  target_include_directories(${library} ${visibility} ${OPALINE_ROOT}/src)
   target_link_libraries(${library} ${visibility} opaline_asio)
   foreach(other IN LISTS layer_DEPENDS)
     target_link_libraries(${library} ${visibility} opaline_${other})
@@ -76,7 +83,7 @@ function(opaline_layer name)
     include(${folder}/dependencies.cmake OPTIONAL)
   endif()
 
-  if(tests)
+  if(tests AND OPALINE_TESTS)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE ${library} GTest::gtest GTest::gmock GTest::gtest_main)
     # A test's own code is run once: what the optimiser would save is less than what it costs.
