@@ -1,0 +1,63 @@
+"""What goes wrong between services."""
+
+from fastapi import HTTPException
+
+#: The HTTP status that a megaservice answers with, by the core's error code.
+_STATUS = {
+    "invalid_argument": 400,
+    "resource_exhausted": 429,
+    "deadline_exceeded": 504,
+    "cancelled": 499,
+    "unavailable": 503,
+    "failed_precondition": 500,
+    "not_found": 500,
+}
+
+
+class StepError(HTTPException):
+    """A step that did not answer, or not well. FastAPI answers the client with `status_code` and `detail`.
+
+    `step` is the step's name, `upstream_status` what its server answered with (None: no answer came), `excerpt` the
+    beginning of what it said, which is for the log: it is not told to the client.
+    """
+
+    def __init__(self, step: str, detail: str, status_code: int, upstream_status: int | None = None, excerpt: str = ""):
+        super().__init__(status_code=status_code, detail=detail)
+        self.step = step
+        self.upstream_status = upstream_status
+        self.excerpt = excerpt
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+def refused(step: str, status: int, excerpt: str = "") -> StepError:
+    """The error of a step whose server answered with a status that is no success."""
+    if status in (400, 413, 422):
+        ours = 400
+    elif status == 429:
+        ours = 429
+    elif status in (408, 504):
+        ours = 504
+    elif status == 503:
+        ours = 503
+    else:
+        ours = 502
+    return StepError(step, f"step '{step}' answered with status {status}", ours, status, excerpt)
+
+
+def unreadable(step: str, status: int, why: str, excerpt: str = "") -> StepError:
+    """The error of a step whose answer is not what it should be."""
+    return StepError(step, f"step '{step}' answered with status {status}, but {why}", 502, status, excerpt)
+
+
+def failed(step: str, code: str, message: str, excerpt: str = "") -> StepError:
+    """The error of a step that gave no answer."""
+    return StepError(step, f"step '{step}': {message}", _STATUS.get(code, 500), None, excerpt)
+
+
+class ClientLeft(HTTPException):
+    """Nobody waits for the answer any more: the run was called off."""
+
+    def __init__(self):
+        super().__init__(status_code=499, detail="the client left")

@@ -1,0 +1,149 @@
+"""Streamed answers, from the core's thread to the client."""
+
+import asyncio
+import collections
+import inspect
+from collections.abc import AsyncIterable
+from typing import Any, AsyncIterator, Callable, Iterator, Optional, Union
+
+from comps import _core
+from comps._loop import letter
+
+Piece = Union[bytes, str]
+
+
+class EventSource:
+    """A streamed reply: an iterator of its events as bytes, each whole, with the blank line that ends it.
+
+    Both kinds of iteration work: `for` waits without the interpreter's lock and belongs into a thread, `async for` waits
+    on the event loop.
+    """
+
+    def __init__(self, stream: _core.PieceStream):
+        self._stream = stream
+        self.content_type = stream.content_type
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._stream)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        await self.wait()
+        try:
+            return next(self._stream)
+        except StopIteration:
+            raise StopAsyncIteration from None
+
+    def ready(self) -> bool:
+        """Whether the next event (or the end) is there."""
+        return self._stream.ready()
+
+    async def wait(self) -> None:
+        """Until it is ready()."""
+        if not self._stream.ready():
+            await letter(self._stream.tell)
+
+    def close(self) -> None:
+        """Closes the connection to the service that streams."""
+        self._stream.close()
+
+
+async def drive(source: EventSource, pieces: Iterator[Piece]) -> AsyncIterator[Piece]:
+    """The pieces of a generator that reads `source`, made in threads, without one waiting for the network.
+
+    A thread is taken when there is an event, runs the generator for all events that are there, and is given back. So a
+    thousand slow streams need a handful of threads. What the generator yields is passed on at once, also while it goes on
+    to wait for more.
+    """
+    belt = _Belt(asyncio.get_running_loop())
+    try:
+        while not belt.ended:
+            await source.wait()
+            working = asyncio.ensure_future(asyncio.to_thread(_work, source, pieces, belt))
+            try:
+                async for piece in belt.until(working):
+                    yield piece
+            except BaseException:
+                source.close()  # Wakes the thread that may wait for an event.
+                await asyncio.gather(working, return_exceptions=True)
+                raise
+        if belt.error is not None:
+            raise belt.error
+    finally:
+        source.close()
+        close: Optional[Callable[[], None]] = getattr(pieces, "close", None)
+        if close is not None:
+            close()
+
+
+def _work(source: EventSource, pieces: Iterator[Piece], belt: "_Belt") -> None:
+    """In a thread: the generator's pieces, as long as there are events for it."""
+    try:
+        while True:
+            belt.put(next(pieces))
+            if not source.ready():
+                return
+    except StopIteration:
+        belt.end(None)
+    except BaseException as error:
+        belt.end(error)
+
+
+class _Belt:
+    """Pieces on their way from a thread to the loop, which is woken once for many."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop):
+        self.ended = False
+        self.error: Optional[BaseException] = None
+        self._loop = loop
+        self._pieces: "collections.deque[Piece]" = collections.deque()
+        self._woken = False
+        self._wake = asyncio.Event()
+
+    def put(self, piece: Piece) -> None:
+        self._pieces.append(piece)
+        if not self._woken:
+            self._woken = True
+            self._loop.call_soon_threadsafe(self._wake.set)
+
+    def end(self, error: Optional[BaseException]) -> None:
+        self.error = error
+        self.ended = True
+
+    async def until(self, working: "asyncio.Future[None]") -> AsyncIterator[Piece]:
+        """What was put until the thread is done."""
+        working.add_done_callback(lambda _: self._wake.set())
+        while True:
+            done = working.done()
+            self._wake.clear()
+            self._woken = False
+            while self._pieces:
+                yield self._pieces.popleft()
+            if done:
+                working.result()
+                return
+            await self._wake.wait()
+
+
+def body_of(source: EventSource, aligned: Any) -> AsyncIterator[Piece]:
+    """The body of the answer: what align_generator gave for the events of `source`."""
+    if aligned is source:
+        return source
+    if isinstance(aligned, AsyncIterable):
+        return _closing(source, aligned)
+    if inspect.isawaitable(aligned):
+        raise TypeError("align_generator is a coroutine; it must be a generator: yield in it")
+    return drive(source, iter(aligned))
+
+
+async def _closing(source: EventSource, pieces: AsyncIterable[Piece]) -> AsyncIterator[Piece]:
+    try:
+        async for piece in pieces:
+            yield piece
+    finally:
+        source.close()

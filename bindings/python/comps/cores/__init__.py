@@ -1,0 +1,1 @@
+"""The core of comps: services, graphs, messages, stores."""

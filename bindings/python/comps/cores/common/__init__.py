@@ -1,0 +1,1 @@
+"""What components and stores have in common."""

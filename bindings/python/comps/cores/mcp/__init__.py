@@ -1,0 +1,1 @@
+"""Clients of the Model Context Protocol; needs the extra `mcp`."""

@@ -1,0 +1,1 @@
+"""Services and graphs of services."""

@@ -1,0 +1,1 @@
+"""Traces; needs the extra `telemetry` when TELEMETRY_ENDPOINT is set."""
