@@ -3,10 +3,11 @@
 import asyncio
 import collections
 import inspect
-from collections.abc import AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable
 from typing import Any, AsyncIterator, Callable, Iterator, Optional, Union
 
 from comps import _core
+from comps._edge import current_client
 from comps._loop import letter
 
 Piece = Union[bytes, str]
@@ -130,20 +131,22 @@ class _Belt:
             await self._wake.wait()
 
 
-def body_of(source: EventSource, aligned: Any) -> AsyncIterator[Piece]:
-    """The body of the answer: what align_generator gave for the events of `source`."""
-    if aligned is source:
-        return source
-    if isinstance(aligned, AsyncIterable):
-        return _closing(source, aligned)
-    if inspect.isawaitable(aligned):
+async def body_of(source: EventSource, aligned: Any) -> AsyncIterator[Piece]:
+    """The body of the answer: what align_generator gave for the events of `source`, until the client leaves."""
+    client = current_client.get()
+    watch = client.when_gone(source.close) if client is not None else None
+    if aligned is source or isinstance(aligned, AsyncIterable):
+        pieces: AsyncIterable[Piece] = aligned
+    elif inspect.isawaitable(aligned):
         raise TypeError("align_generator is a coroutine; it must be a generator: yield in it")
-    return drive(source, iter(aligned))
-
-
-async def _closing(source: EventSource, pieces: AsyncIterable[Piece]) -> AsyncIterator[Piece]:
+    else:
+        pieces = drive(source, iter(aligned))
     try:
         async for piece in pieces:
             yield piece
     finally:
+        if watch is not None:
+            watch.cancel()
         source.close()
+        if isinstance(pieces, AsyncGenerator):
+            await pieces.aclose()

@@ -540,6 +540,9 @@ void bind_metrics(nb::module_& module) {
 }  // namespace
 
 NB_MODULE(_core, module) {
+  // What still lives when the interpreter ends (a loop nobody closed, a module's own orchestrator)
+  // is no fault worth a page of warnings to its users.
+  nb::set_leak_warnings(false);
   module.doc() = "Opaline's core: graphs, their scheduling, HTTP and event streams.";
   bind_graph(module);
   bind_plan(module);

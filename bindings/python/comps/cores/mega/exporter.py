@@ -309,7 +309,7 @@ def create_deployment_and_service(
     deployment = create_k8s_resources(
         name=deployment_name,
         image=image_name,
-        container_ports=list(dict.fromkeys(port["target_port"] for port in ports)),
+        container_ports=sorted({port["target_port"] for port in ports}, reverse=True),  # As OPEA's own files have them.
         replicas=replicas,
         args=args_list if args_list is not None else args,
         volumes=volumes,

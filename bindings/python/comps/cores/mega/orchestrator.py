@@ -127,11 +127,13 @@ class ServiceOrchestrator(DAG):
                 return await run.result(initial_inputs, pending)
             return await self._run_in_core(initial_inputs, llm_parameters, kwargs, call, started, pending)
         except asyncio.CancelledError:
+            pending.release()
             if left:
                 task.uncancel()
                 raise ClientLeft() from None
             raise
         except BaseException as error:
+            pending.release()
             excerpt = getattr(error, "excerpt", "")
             if excerpt:
                 logger.error(f"{error}: {excerpt}")
@@ -139,8 +141,6 @@ class ServiceOrchestrator(DAG):
         finally:
             if watch is not None:
                 watch.cancel()
-            # A stream that is under way holds it too.
-            del pending
 
     async def _run_in_core(self, initial_inputs, llm_parameters, kwargs, call, started, pending):
         """The whole run without a line of Python."""
