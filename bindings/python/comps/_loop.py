@@ -1,6 +1,7 @@
 """Between an asyncio loop and the core: one mailbox a loop, whose descriptor the loop watches."""
 
 import asyncio
+import atexit
 import os
 import weakref
 from typing import Optional
@@ -9,6 +10,7 @@ from comps import _core
 
 _mailboxes: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _core.Mailbox]" = weakref.WeakKeyDictionary()
 os.register_at_fork(after_in_child=_mailboxes.clear)
+atexit.register(_core.stop_engine)
 
 
 def mailbox_of(loop: asyncio.AbstractEventLoop) -> _core.Mailbox:

@@ -2,7 +2,11 @@
 
 import asyncio
 import collections
+import contextvars
+import functools
 import inspect
+import os
+from concurrent.futures import ThreadPoolExecutor
 from collections.abc import AsyncGenerator, AsyncIterable
 from typing import Any, AsyncIterator, Callable, Iterator, Optional, Union
 
@@ -11,6 +15,18 @@ from comps._edge import current_client
 from comps._loop import letter
 
 Piece = Union[bytes, str]
+
+#: Generators that wait, in the middle of a piece, for their next event at the same time.
+THREADS_MAX = 256
+
+
+@functools.cache
+def _threads() -> ThreadPoolExecutor:
+    """Of their own: the loop's executor has as few as five threads, and those are the program's."""
+    return ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="comps-stream")
+
+
+os.register_at_fork(after_in_child=_threads.cache_clear)
 
 
 class EventSource:
@@ -61,11 +77,13 @@ async def drive(source: EventSource, pieces: Iterator[Piece]) -> AsyncIterator[P
     thousand slow streams need a handful of threads. What the generator yields is passed on at once, also while it goes on
     to wait for more.
     """
-    belt = _Belt(asyncio.get_running_loop())
+    loop = asyncio.get_running_loop()
+    belt = _Belt(loop)
+    context = contextvars.copy_context()
     try:
         while not belt.ended:
             await source.wait()
-            working = asyncio.ensure_future(asyncio.to_thread(_work, source, pieces, belt))
+            working = loop.run_in_executor(_threads(), context.run, _work, source, pieces, belt)
             try:
                 async for piece in belt.until(working):
                     yield piece

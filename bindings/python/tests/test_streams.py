@@ -130,6 +130,31 @@ def test_more_slow_streams_than_threads(upstream):
         assert pieces == ["data: b'first'\n\n", "data: b'last'\n\n", "data: [DONE]\n\n"]
 
 
+def test_generators_that_wait_in_the_middle_hold_up_no_others(upstream):
+    """Forty that have swallowed an event and wait for the next one, and one that goes on."""
+    gate = threading.Event()
+
+    def answer(exchange):
+        exchange.begin_stream()
+        if exchange.body["text"] == "slow":
+            exchange.chunk(b"data: {no json}\n\n")
+            gate.wait(20)
+        exchange.chunk(openai_event("x"))
+        exchange.end_stream()
+
+    ServiceOrchestrator.align_generator = first_to_last_brace
+    flow = chain(model(upstream, answer))
+
+    async def run():
+        slow = [asyncio.create_task(body_of(flow, {"text": "slow"})) for _ in range(40)]
+        await asyncio.sleep(0.3)
+        quick = await asyncio.wait_for(body_of(flow, {"text": "quick"}), 5)
+        gate.set()
+        return [quick, *await asyncio.gather(*slow)]
+
+    assert all(pieces == ["data: b'x'\n\n", "data: [DONE]\n\n"] for pieces in asyncio.run(run()))
+
+
 def test_a_token_is_passed_on_before_the_next_one_comes(upstream):
     """Also when the generator goes on to swallow an event and to wait for another one."""
     gate = threading.Event()

@@ -482,12 +482,12 @@ void bind_requests(nb::module_& module) {
       .def(nb::init<>())
       .def("fileno", &PyMailbox::descriptor)
       .def("deliver", &PyMailbox::deliver)
-      .def("send", &send, "url"_a, "body"_a, "stream"_a, "callback"_a, "bearer"_a = nb::none(),
+      .def("send", &send, "url"_a, "body"_a.none(), "stream"_a, "callback"_a, "bearer"_a = nb::none(),
            "step_time"_a = 2000.0, "traceparent"_a = nb::none(), "request_id"_a = nb::none())
-      .def("run", &run_graph, "graph"_a, "steps"_a, "inputs"_a, "parameters"_a, "stream"_a,
+      .def("run", &run_graph, "graph"_a, "steps"_a, "inputs"_a.none(), "parameters"_a, "stream"_a,
            "started"_a, "callback"_a, "step_time"_a = 2000.0, "traceparent"_a = nb::none(),
            "request_id"_a = nb::none());
-  module.def("post", &post_and_wait, "url"_a, "body"_a, "bearer"_a = nb::none(),
+  module.def("post", &post_and_wait, "url"_a, "body"_a.none(), "bearer"_a = nb::none(),
              "step_time"_a = 2000.0, "traceparent"_a = nb::none(), "request_id"_a = nb::none());
 }
 
@@ -554,7 +554,7 @@ NB_MODULE(_core, module) {
         const std::string text = json_text(value);
         return nb::bytes(text.data(), text.size());
       },
-      "value"_a);
+      "value"_a.none());
   module.def(
       "bytes_literal", [](nb::bytes bytes) { return bytes_literal({bytes.c_str(), bytes.size()}); },
       "bytes"_a);

@@ -1,0 +1,160 @@
+"""Opaline's core: graphs, their scheduling, HTTP and event streams. Waiting gives up the interpreter's lock."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+LATENCY_BOUNDS: list[float]
+
+class Graph:
+    """A directed graph of named nodes without cycles. `graph` is a picture of it; assigning it sets it as a whole."""
+
+    graph: OrderedDict[str, set[str]]
+    def __init__(self) -> None: ...
+    def add_node(self, node_name: str) -> None:
+        """Raises KeyError when it is there."""
+    def add_node_if_not_exists(self, node_name: str) -> None: ...
+    def delete_node(self, node_name: str) -> None:
+        """With its edges. Raises KeyError when it is not there."""
+    def delete_node_if_exists(self, node_name: str) -> None: ...
+    def add_edge(self, ind_node: str, dep_node: str) -> None:
+        """Raises KeyError for an unknown node, Exception("validation error!") for a cycle."""
+    def delete_edge(self, ind_node: str, dep_node: str) -> None:
+        """Raises KeyError when it is not there."""
+    def predecessors(self, node: str) -> list[str]: ...
+    def downstream(self, node: str) -> list[str]:
+        """Raises KeyError for an unknown node."""
+    def all_downstreams(self, node: str) -> list[str]:
+        """All that is reached, in topological order. Raises KeyError for an unknown node."""
+    def all_leaves(self) -> list[str]: ...
+    def from_dict(self, graph_dict: Mapping[str, list[str]]) -> None:
+        """Raises TypeError for values that are no lists."""
+    def reset_graph(self) -> None: ...
+    def ind_nodes(self, graph: Mapping[str, Any] | None = None) -> list[str]:
+        """Nodes that no edge leads to."""
+    def validate(self, graph: Mapping[str, Any] | None = None) -> bool: ...
+    def topological_sort(self, graph: Mapping[str, Any] | None = None) -> list[str]:
+        """Raises ValueError for a cycle."""
+    def size(self) -> int: ...
+    def take_graph_of(self, other: Graph) -> None: ...
+
+class Plan:
+    """Which steps of one request may run now. Edits the graph it is made for."""
+
+    def __init__(self, graph: Graph) -> None: ...
+    def start(self) -> list[str]: ...
+    def finish(self, name: str, forbidden: list[str]) -> tuple[list[str], bool]:
+        """The steps that may start, and whether `forbidden` (regular expressions) cut off all that follows."""
+    def stands_in(self, name: str, next: str) -> None: ...
+    def prune(self) -> None: ...
+
+class Failure:
+    """No answer, or none that can be used."""
+
+    @property
+    def code(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def step(self) -> str: ...
+    @property
+    def status(self) -> int: ...
+    @property
+    def excerpt(self) -> str: ...
+
+class Reply:
+    """A whole answer, of any status."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def content_type(self) -> str: ...
+    @property
+    def body(self) -> bytes: ...
+    def json(self) -> Any:
+        """Raises ValueError when the body is no JSON."""
+
+class PieceStream:
+    """A streamed answer: an iterator of whole events. Dropping it closes the connection."""
+
+    @property
+    def content_type(self) -> str: ...
+    @property
+    def through(self) -> bool: ...
+    def __iter__(self) -> Iterator[bytes]: ...
+    def __next__(self) -> bytes:
+        """Waits. Raises ConnectionError when the stream broke off."""
+    def ready(self) -> bool: ...
+    def tell(self, mailbox: Mailbox, callback: Callable[[None], object]) -> None: ...
+    def close(self) -> None: ...
+    def measure(self, started: float) -> None: ...
+    def hold(self, pending: PendingRequest) -> None: ...
+
+class UnderWay:
+    """Something that can be called off."""
+
+    def cancel(self) -> None: ...
+
+class Mailbox:
+    """Answers on their way to one event loop, which calls deliver() when fileno() is readable."""
+
+    def __init__(self) -> None: ...
+    def fileno(self) -> int: ...
+    def deliver(self) -> None: ...
+    def send(
+        self,
+        url: str,
+        body: Any,
+        stream: bool,
+        callback: Callable[[Reply | PieceStream | Failure], object],
+        bearer: str | None = None,
+        step_time: float = 2000.0,
+        traceparent: str | None = None,
+        request_id: str | None = None,
+    ) -> UnderWay:
+        """POSTs `body` as JSON. Raises ValueError for a URL that is none, TypeError for a body that is no JSON."""
+    def run(
+        self,
+        graph: Graph,
+        steps: list[tuple[str, str, str | None, bool]],
+        inputs: Any,
+        parameters: Any,
+        stream: bool,
+        started: float,
+        callback: Callable[[tuple[list[tuple[str, Any]], Graph] | Failure], object],
+        step_time: float = 2000.0,
+        traceparent: str | None = None,
+        request_id: str | None = None,
+    ) -> UnderWay:
+        """Sends a request through a graph; steps are (name, url, bearer, whether it is a language model)."""
+
+class PendingRequest:
+    """A request under way, in the gauge until release() or its end."""
+
+    def __init__(self) -> None: ...
+    def release(self) -> None: ...
+
+def post(
+    url: str,
+    body: Any,
+    bearer: str | None = None,
+    step_time: float = 2000.0,
+    traceparent: str | None = None,
+    request_id: str | None = None,
+) -> Reply | Failure:
+    """POSTs and waits; for threads without a loop."""
+
+def encode(value: Any) -> bytes:
+    """JSON, as json.dumps means it; pydantic models and numpy values too. Raises TypeError, ValueError."""
+
+def bytes_literal(bytes: bytes) -> str:
+    """repr() of bytes."""
+
+def observe_token(started: float, first: bool) -> float: ...
+def observe_request(started: float) -> None: ...
+def add_pending(by: int) -> None: ...
+def metrics_snapshot() -> dict[str, Any]: ...
+def engine_running() -> bool:
+    """Whether the core's thread has been started in this process."""
+
+def stop_engine() -> None: ...
