@@ -1,6 +1,12 @@
 """What goes wrong between services."""
 
-from fastapi import HTTPException
+import json
+import traceback
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.responses import JSONResponse
+from pydantic import ValidationError
 
 #: The HTTP status that a megaservice answers with, by the core's error code.
 _STATUS = {
@@ -61,3 +67,35 @@ class ClientLeft(HTTPException):
 
     def __init__(self):
         super().__init__(status_code=499, detail="the client left")
+
+
+class MessageError(HTTPException, ValueError):
+    """A conversation that cannot be read."""
+
+    def __init__(self, why: str):
+        super().__init__(status_code=400, detail=why)
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+def tell_clients_their_mistakes(app: FastAPI, request_type: type) -> None:
+    """Handlers that read the body themselves, as megaservices do, answer 400 and 422 like those that do not.
+
+    A body that is no JSON is 400; one that is no `request_type` is 422, with the places. The same errors from elsewhere in
+    a handler stay what they are: faults of the service, 500.
+    """
+
+    @app.exception_handler(json.JSONDecodeError)
+    async def not_json(request: Request, error: json.JSONDecodeError) -> JSONResponse:
+        frames = traceback.extract_tb(error.__traceback__)
+        if not any(frame.filename.endswith("starlette/requests.py") for frame in frames):
+            raise error
+        return JSONResponse({"detail": f"the body is no JSON: {error}"}, status_code=400)
+
+    @app.exception_handler(ValidationError)
+    async def not_a_request(request: Request, error: ValidationError) -> JSONResponse:
+        if error.title != request_type.__name__:
+            raise error
+        places = error.errors(include_url=False, include_context=False, include_input=False)
+        return JSONResponse({"detail": jsonable_encoder(places)}, status_code=422)

@@ -7,18 +7,22 @@ merged inputs, the outputs. All of it runs on the event loop of schedule(), a mo
 import asyncio
 import contextvars
 import functools
-import time
+import os
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from comps import _core
+from comps._edge import Client
 from comps._errors import StepError, failed, refused, unreadable
 from comps._loop import mailbox_of
 from comps._sentences import relay
 from comps._stream import EventSource, body_of
+from comps.cores.telemetry.opea_telemetry import current_traceparent
+
+ONE_STEP_MORE = "a stream can go through one more step, which nothing follows"
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,14 @@ class StepCall:
     step_time: float
     traceparent: Optional[str] = None
     request_id: Optional[str] = None
+
+    @classmethod
+    def of(cls, step_time: float, client: Optional[Client] = None) -> "StepCall":
+        """That of a request which a client has sent: all its steps belong to one trace."""
+        trace = current_traceparent() or (client.header(b"traceparent") if client else None)
+        if not trace:
+            trace = f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-01"
+        return cls(step_time, trace, client.header(b"x-request-id") if client else None)
 
     def as_arguments(self) -> Dict[str, Any]:
         """As the core's functions take it."""
@@ -131,6 +143,12 @@ class HookedRun:
         self._under_way.pop(node, None)
         if self._ended.done():
             return
+        try:
+            self._advance(node, output, answering)
+        except BaseException as error:  # Of a hook of the next step, or of process_outputs.
+            self._fail(error)
+
+    def _advance(self, node: str, output: Any, answering: str) -> None:
         if answering != node:
             self._plan.stands_in(node, answering)
         self._results[answering] = output
@@ -142,6 +160,8 @@ class HookedRun:
             from comps.cores.mega.orchestrator import blocked_stream
 
             self._results[answering] = blocked_stream(output)
+        if ready and isinstance(self._results[answering], StreamingResponse):
+            raise StepError(answering, f"step '{answering}': {ONE_STEP_MORE}", 500)
         for following in ready:
             predecessors = self._graph.predecessors(following)
             self._begin(following, self._orchestrator.process_outputs(predecessors, self._results))

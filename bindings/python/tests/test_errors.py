@@ -91,6 +91,28 @@ def test_a_stream_to_two_steps_is_refused(upstream, either_way):
     assert "multiple stream downstreams" in error_of(flow, stream=True).detail
 
 
+def test_a_stream_through_two_steps_is_refused(upstream, either_way):
+    def answer(exchange):
+        exchange.begin_stream()
+        exchange.end_stream()
+
+    model = upstream.service("llm", answer, ServiceType.LLM)
+    error = error_of(chain(model, upstream.service("s1", {}), upstream.service("s2", {})), stream=True)
+    assert "one more step" in error.detail
+
+
+def test_an_error_between_steps_is_told():
+    class Mine(ServiceOrchestrator):
+        async def execute(self, session, req_start, cur_node, *args, **kwargs):
+            return "no dict", cur_node
+
+    flow = Mine()
+    first, second = (MicroService(name=name, use_remote_service=True) for name in ("s1", "s2"))
+    flow.add(first).add(second).flow_to(first, second)
+    with pytest.raises(ValueError):
+        asyncio.run(asyncio.wait_for(flow.schedule({"text": "q"}), 5))
+
+
 def test_an_address_that_is_none(either_way):
     with pytest.raises(ValueError, match="not a server's address"):
         asyncio.run(chain(MicroService(name="s", host="", use_remote_service=True, protocol="ftp")).schedule({}))

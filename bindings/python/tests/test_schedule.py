@@ -254,8 +254,10 @@ def test_connections_are_kept(upstream, either_way):
 
 
 def test_steps_get_the_trace(upstream, either_way):
-    run(chain(upstream.service("s1", {"text": ""})), {"text": ""})
-    assert upstream.requests[0].headers["traceparent"].startswith("00-")
+    run(chain(upstream.service("s1", {"text": ""}), upstream.service("s2", {"text": ""})), {"text": ""})
+    first, second = (exchange.headers["traceparent"].split("-") for exchange in upstream.requests)
+    assert first[0] == "00" and len(first[1]) == 32
+    assert first[1] == second[1] and first[2] != second[2]
 
 
 def test_values_survive_the_way(upstream, either_way):

@@ -121,6 +121,33 @@ def test_a_batch_that_fails_is_told_to_those_who_wait():
     asyncio.run(run())
 
 
+def test_clients_are_told_their_mistakes():
+    """Also by handlers that read the body themselves, as OPEA's megaservices do."""
+    from fastapi import Request
+
+    from comps.cores.mega.utils import handle_message
+    from comps.cores.proto.api_protocol import ChatCompletionRequest
+
+    async def handle_request(request: Request):
+        chat_request = ChatCompletionRequest.model_validate(await request.json())
+        if chat_request.user == "ours":
+            json.loads("{")
+        return handle_message(chat_request.messages)
+
+    made = MicroService(name="mega", host="127.0.0.1", port=free_port(), input_datatype=ChatCompletionRequest)
+    made.add_route("/v1/chatqna", handle_request)
+    client = TestClient(made.app, raise_server_exceptions=False)
+    assert client.post("/v1/chatqna", json={"messages": "hi"}).json() == "hi"
+    assert client.post("/v1/chatqna", content=b"{").status_code == 400
+    wrong = client.post("/v1/chatqna", json={"messages": "hi", "top_k": -1})
+    assert (wrong.status_code, wrong.json()["detail"][0]["loc"]) == (422, ["top_k"])
+    unknown = client.post("/v1/chatqna", json={"messages": [{"role": "root", "content": "x"}]})
+    assert (unknown.status_code, unknown.json()) == (400, {"detail": "Unknown role: root"})
+    assert client.post("/v1/chatqna", json={"messages": [{"role": "user"}]}).status_code == 400
+    assert client.post("/v1/chatqna", json={"messages": "hi", "user": "ours"}).status_code == 500
+    made.stop()
+
+
 def test_statistics_are_exact_and_bounded(monkeypatch):
     @register_statistics(names=["counted"])
     def handler():

@@ -47,8 +47,10 @@ std::shared_ptr<GraphRun> GraphRun::start(Request request, std::shared_ptr<Mailb
 void GraphRun::cancel() {
   boost::asio::post(engine_->loop(), [self = shared_from_this()] {
     self->cancellation_->request();
-    self->mailbox_.reset();
     self->reply_->outputs.clear();
+    if (!self->mailbox_) return;
+    std::exchange(self->mailbox_, nullptr)
+        ->post(self->to_, base::Error{base::ErrorCode::cancelled, "called off", {}});
   });
 }
 
@@ -162,6 +164,13 @@ void GraphRun::opened(const std::string& name, std::shared_ptr<PieceQueue> piece
     fail({.step = name,
           .error = {base::ErrorCode::failed_precondition,
                     "Not supported multiple stream downstreams yet!",
+                    {}}});
+    return;
+  }
+  if (!next.empty() && !request_.graph.downstream(next.front()).value_or(Graph::Names()).empty()) {
+    fail({.step = next.front(),
+          .error = {base::ErrorCode::failed_precondition,
+                    "a stream can go through one more step, which nothing follows",
                     {}}});
     return;
   }

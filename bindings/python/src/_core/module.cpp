@@ -482,8 +482,9 @@ void bind_requests(nb::module_& module) {
       .def(nb::init<>())
       .def("fileno", &PyMailbox::descriptor)
       .def("deliver", &PyMailbox::deliver)
-      .def("send", &send, "url"_a, "body"_a.none(), "stream"_a, "callback"_a, "bearer"_a = nb::none(),
-           "step_time"_a = 2000.0, "traceparent"_a = nb::none(), "request_id"_a = nb::none())
+      .def("send", &send, "url"_a, "body"_a.none(), "stream"_a, "callback"_a,
+           "bearer"_a = nb::none(), "step_time"_a = 2000.0, "traceparent"_a = nb::none(),
+           "request_id"_a = nb::none())
       .def("run", &run_graph, "graph"_a, "steps"_a, "inputs"_a.none(), "parameters"_a, "stream"_a,
            "started"_a, "callback"_a, "step_time"_a = 2000.0, "traceparent"_a = nb::none(),
            "request_id"_a = nb::none());

@@ -14,8 +14,10 @@ from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from comps._edge import Edge
+from comps._errors import tell_clients_their_mistakes
 from comps.version import __version__
 
+from ..proto.docarray import TextDoc
 from .base_service import BaseService
 from .base_statistics import collect_all_statistics
 
@@ -54,6 +56,7 @@ class HTTPService(BaseService):
                 allow_headers=["*"],
             )
         app.add_middleware(Edge)
+        tell_clients_their_mistakes(app, getattr(self, "input_datatype", TextDoc))
 
         @app.get("/v1/health_check", summary="What this service is", tags=["Debug"])
         async def health_check():

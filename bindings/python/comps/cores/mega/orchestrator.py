@@ -6,7 +6,7 @@ import re
 import time
 from typing import Any, Dict, List, Optional, Tuple
 
-from fastapi import Request
+from fastapi import HTTPException, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
@@ -18,7 +18,7 @@ from comps._loop import letter
 from comps._metrics import METRICS, OrchestratorMetrics
 
 from ..proto.docarray import LLMParams
-from ..telemetry.opea_telemetry import current_traceparent, opea_telemetry
+from ..telemetry.opea_telemetry import opea_telemetry
 from .constants import ServiceRoleType, ServiceType
 from .dag import DAG
 from .logger import CustomLogger
@@ -107,11 +107,7 @@ class ServiceOrchestrator(DAG):
             logger.info(initial_inputs)
         pending = _core.PendingRequest()
         client = current_client.get()
-        call = StepCall(
-            step_time=self.step_time,
-            traceparent=current_traceparent() or (client and client.header(b"traceparent")),
-            request_id=client and client.header(b"x-request-id"),
-        )
+        call = StepCall.of(self.step_time, client)
         task = asyncio.current_task()
         left = False
 
@@ -196,7 +192,7 @@ class ServiceOrchestrator(DAG):
 
         :returns: its output, and the name of the step that answered (the next one when a stream went through it).
         """
-        call = StepCall(step_time=self.step_time, traceparent=current_traceparent())
+        call = StepCall.of(self.step_time)
         run = HookedRun(self, llm_parameters, kwargs, call, req_start, runtime_graph)
         return await run.step(cur_node, inputs)
 
@@ -242,6 +238,8 @@ class ServiceOrchestrator(DAG):
         object by step.
         """
         body = await request.json()
+        if not isinstance(body, dict):
+            raise HTTPException(422, "the body is a JSON object")
         parameters = {name: body[name] for name in LLMParams.model_fields if name in body and name != "id"}
         parameters.setdefault("stream", False)
         results, graph = await self.schedule(body, LLMParams(**parameters))

@@ -88,7 +88,7 @@ class ServiceOrchestratorWithYaml(DAG):
                 False,
                 time.monotonic(),
                 deliver,
-                **StepCall(self.step_time).as_arguments(),
+                **StepCall.of(self.step_time).as_arguments(),
             )
         )
         if isinstance(answer, _core.Failure):

@@ -2,8 +2,9 @@
 
 import json
 import socket
-from typing import Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Tuple, Union
 
+from comps._errors import MessageError
 from comps._images import image_text
 
 from .logger import CustomLogger
@@ -80,7 +81,7 @@ def handle_message(messages: Union[str, List[dict]]) -> Union[str, Tuple[str, Li
 
     A system message leads, each other turn is a line "role: content". An image is given on as the message has it, in
     base64; what a message merely names - a URL, a file - is neither fetched nor read unless the operator allows it, see
-    comps._images. Raises ValueError for a role that is none.
+    comps._images. Raises MessageError, a ValueError that FastAPI answers with 400, for what is no conversation.
     """
     if isinstance(messages, str):
         return messages
@@ -88,19 +89,36 @@ def handle_message(messages: Union[str, List[dict]]) -> Union[str, Tuple[str, Li
     turns = []
     images: List[str] = []
     for message in messages:
-        role, content = message["role"], message["content"]
+        role, content = _role_and_content(message)
         if role == "system":
             prompt = f"{content}\n" if content else ""
         elif role not in ("user", "assistant"):
-            raise ValueError(f"Unknown role: {role}")
+            raise MessageError(f"Unknown role: {role}")
         elif role == "user" and isinstance(content, list):
-            turns.append((role, "\n".join(part["text"] for part in content if part["type"] == "text")))
-            images += [image_text(part["image_url"]["url"]) for part in content if part["type"] == "image_url"]
+            text, names = _parts(content)
+            turns.append((role, text))
+            images += [image_text(name) for name in names]
         else:
             turns.append((role, content))
     for role, text in turns:
         prompt += f"{role}: {text}\n" if text else f"{role}:"
     return (prompt, images) if images else prompt
+
+
+def _role_and_content(message: dict) -> Tuple[str, Any]:
+    try:
+        return message["role"], message["content"]
+    except (KeyError, TypeError) as error:
+        raise MessageError("a message has a role and a content") from error
+
+
+def _parts(content: List[dict]) -> Tuple[str, List[str]]:
+    """The text of a message with parts, and the names of its images."""
+    try:
+        texts = [part["text"] for part in content if part["type"] == "text"]
+        return "\n".join(texts), [part["image_url"]["url"] for part in content if part["type"] == "image_url"]
+    except (KeyError, TypeError) as error:
+        raise MessageError("a part of a message has a type, and a text or an image_url with a url") from error
 
 
 def sanitize_env(value: Optional[str]) -> Optional[str]:
