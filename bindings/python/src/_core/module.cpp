@@ -117,67 +117,78 @@ void bind_graph(nb::module_& module) {
       .def(
           "add_node",
           [](Graph& self, const std::string& node_name) { or_key_error(self.add_node(node_name)); },
-          "node_name"_a)
+          "node_name"_a, "Adds a node. Raises KeyError when it is there.")
       .def(
           "add_node_if_not_exists",
           [](Graph& self, const std::string& node_name) { (void)self.add_node(node_name); },
-          "node_name"_a)
+          "node_name"_a, "Adds a node unless it is there.")
       .def(
           "delete_node",
           [](Graph& self, const std::string& node_name) {
             or_key_error(self.delete_node(node_name));
           },
-          "node_name"_a)
+          "node_name"_a, "Removes a node with its edges. Raises KeyError when it is not there.")
       .def(
           "delete_node_if_exists",
           [](Graph& self, const std::string& node_name) { (void)self.delete_node(node_name); },
-          "node_name"_a)
+          "node_name"_a, "Removes a node with its edges if it is there.")
       .def(
           "add_edge",
           [](Graph& self, const std::string& from, const std::string& to) {
             or_key_error(self.add_edge(from, to));
           },
-          "ind_node"_a, "dep_node"_a)
+          "ind_node"_a, "dep_node"_a,
+          "Adds an edge. Raises KeyError for an unknown node, Exception for an edge that closes a "
+          "cycle.")
       .def(
           "delete_edge",
           [](Graph& self, const std::string& from, const std::string& to) {
             or_key_error(self.delete_edge(from, to));
           },
-          "ind_node"_a, "dep_node"_a)
+          "ind_node"_a, "dep_node"_a, "Removes an edge. Raises KeyError when it is not there.")
       .def(
           "predecessors",
           [](const Graph& self, const std::string& node) { return self.predecessors(node); },
-          "node"_a)
+          "node"_a, "The nodes that lead to a node.")
       .def(
           "downstream",
           [](const Graph& self, const std::string& node) {
             return or_key_error(self.downstream(node));
           },
-          "node"_a)
+          "node"_a,
+          "The nodes that follow a node, in the order they were added. Raises KeyError for an "
+          "unknown one.")
       .def(
           "all_downstreams",
           [](const Graph& self, const std::string& node) {
             return or_key_error(self.all_downstreams(node));
           },
-          "node"_a)
-      .def("all_leaves", [](const Graph& self) { return self.leaves(); })
-      .def("from_dict", &fill_from_lists, "graph_dict"_a)
-      .def("reset_graph", &Graph::clear)
+          "node"_a,
+          "All that is reached from a node, in topological order. Raises KeyError for an unknown "
+          "one.")
+      .def(
+          "all_leaves", [](const Graph& self) { return self.leaves(); },
+          "The nodes that nothing follows.")
+      .def("from_dict", &fill_from_lists, "graph_dict"_a,
+           "Replaces the graph by {node: [nodes that follow it]}. Raises TypeError for values that "
+           "are no lists.")
+      .def("reset_graph", &Graph::clear, "Removes everything.")
       .def(
           "ind_nodes",
           [](const Graph& self, nb::object graph) { return chosen(self, graph).independent(); },
-          "graph"_a = nb::none())
+          "graph"_a = nb::none(), "The nodes that nothing leads to.")
       .def(
           "validate",
           [](const Graph& self, nb::object graph) { return chosen(self, graph).valid(); },
-          "graph"_a = nb::none())
+          "graph"_a = nb::none(), "Whether some node is independent and there is no cycle.")
       .def(
           "topological_sort",
           [](const Graph& self, nb::object graph) {
             return or_key_error(chosen(self, graph).topological_order());
           },
-          "graph"_a = nb::none())
-      .def("size", &Graph::size)
+          "graph"_a = nb::none(),
+          "Each node after those that lead to it. Raises ValueError for a cycle.")
+      .def("size", &Graph::size, "How many nodes there are.")
       .def_prop_rw("graph", &snapshot,
                    [](Graph& self, nb::object mapping) { self = graph_from(mapping); })
       .def("take_graph_of", [](Graph& self, const Graph& other) { self = other; }, "other"_a);
