@@ -75,6 +75,7 @@ class HookedRun:
     def __init__(self, orchestrator, llm_parameters, kwargs, call: StepCall, started: float, graph=None):
         self._orchestrator = orchestrator
         self._llm_parameters = llm_parameters
+        self._wants_stream = bool(getattr(llm_parameters, "stream", False))
         self._kwargs = kwargs
         self._call = call
         self._started = started
@@ -156,7 +157,7 @@ class HookedRun:
         if isinstance(output, dict):
             forbidden = [str(one) for one in output.get("downstream_black_list") or ()]
         ready, stopped = self._plan.finish(answering, forbidden)
-        if stopped and self._llm_parameters.stream:
+        if stopped and self._wants_stream:
             from comps.cores.mega.orchestrator import blocked_stream
 
             self._results[answering] = blocked_stream(output)
@@ -218,7 +219,7 @@ class HookedRun:
         body = inputs
         if isinstance(inputs, BaseModel):
             body = {name: value for name, value in inputs.model_dump().items() if value is not None}
-        stream = bool(generates and self._llm_parameters.stream)
+        stream = generates and self._wants_stream
         arrived = functools.partial(
             self._context.run, self._arrived, node, inputs, parameters, stream, finish
         )

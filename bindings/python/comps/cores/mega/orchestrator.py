@@ -141,7 +141,7 @@ class ServiceOrchestrator(DAG):
     async def _run_in_core(self, initial_inputs, llm_parameters, kwargs, call, started, pending):
         """The whole run without a line of Python."""
         steps = [
-            (name, service.endpoint_path(llm_parameters.model), service.api_key_value, _generates(service))
+            (name, service.endpoint_path(getattr(llm_parameters, "model", None)), service.api_key_value, _generates(service))
             for name, service in self.services.items()
         ]
         answer = await letter(
@@ -150,7 +150,7 @@ class ServiceOrchestrator(DAG):
                 steps,
                 _as_dict(initial_inputs),
                 llm_parameters.model_dump(),
-                bool(llm_parameters.stream),
+                bool(getattr(llm_parameters, "stream", False)),
                 started,
                 deliver,
                 **call.as_arguments(),
