@@ -46,9 +46,9 @@ std::shared_ptr<GraphRun> GraphRun::start(Request request, std::shared_ptr<Mailb
 
 void GraphRun::cancel() {
   boost::asio::post(engine_->loop(), [self = shared_from_this()] {
+    if (!self->mailbox_) return;  // The reply is the receiver's by now.
     self->cancellation_->request();
     self->reply_->outputs.clear();
-    if (!self->mailbox_) return;
     std::exchange(self->mailbox_, nullptr)
         ->post(self->to_, base::Error{base::ErrorCode::cancelled, "called off", {}});
   });
