@@ -2,6 +2,7 @@
 
 import asyncio
 import collections
+import contextlib
 import contextvars
 import functools
 import inspect
@@ -84,20 +85,17 @@ async def drive(source: EventSource, pieces: Iterator[Piece]) -> AsyncIterator[P
         while not belt.ended:
             await source.wait()
             working = loop.run_in_executor(_threads(), context.run, _work, source, pieces, belt)
-            try:
-                async for piece in belt.until(working):
-                    yield piece
-            except BaseException:
-                source.close()  # Wakes the thread that may wait for an event.
-                await asyncio.gather(working, return_exceptions=True)
-                raise
+            async for piece in belt.until(working):
+                yield piece
         if belt.error is not None:
             raise belt.error
     finally:
         source.close()
         close: Optional[Callable[[], None]] = getattr(pieces, "close", None)
         if close is not None:
-            close()
+            # A thread that is in the generator finds its events at their end, and ends it.
+            with contextlib.suppress(ValueError):
+                close()
 
 
 def _work(source: EventSource, pieces: Iterator[Piece], belt: "_Belt") -> None:

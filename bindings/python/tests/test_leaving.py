@@ -110,13 +110,25 @@ def served():
         assert not thread.is_alive()
 
 
-@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("stream", [False, True, "through a generator"])
 def test_a_client_that_leaves(upstream, either_way, served, stream):
-    step = Watched(stream=stream)
+    ended = threading.Event()
+
+    def align_generator(self, gen, **kwargs):
+        try:
+            for piece in gen:
+                if b"first" in piece:  # Of others it makes nothing, and waits for the next one.
+                    yield piece
+        finally:
+            ended.set()
+
+    if stream == "through a generator":
+        ServiceOrchestrator.align_generator = align_generator
+    step = Watched(stream=bool(stream))
     port = served(chain(upstream.service("llm", step, ServiceType.LLM)))
     client = http.client.HTTPConnection("127.0.0.1", port)
     client.connect()
-    body = json.dumps({"text": "q", "stream": stream})
+    body = json.dumps({"text": "q", "stream": bool(stream)})
     client.request("POST", "/ask", body, {"Content-Type": "application/json"})
     assert step.asked.wait(5)
     if stream:
@@ -125,6 +137,8 @@ def test_a_client_that_leaves(upstream, either_way, served, stream):
     client.sock.shutdown(socket.SHUT_RDWR)
     client.close()
     assert step.left.wait(5)
+    if stream == "through a generator":
+        assert ended.wait(5)
 
 
 def test_a_failing_step_is_told_to_the_client(upstream, either_way, served):
