@@ -80,19 +80,4 @@ class TreeWriter {
 
 std::string describe(const FlowSpec& spec) { return TreeWriter(spec).write(); }
 
-std::string mermaid(const FlowSpec& spec) {
-  // Numbers are the ids: a name may be a word of Mermaid's own, such as "end".
-  std::string text = "flowchart LR\n";
-  const Graph& graph = spec.graph;
-  for (Graph::Node node = 0; node < graph.size(); ++node) {
-    text += fmt::format("  s{}[\"{}\"]\n", node, graph.name(node));
-  }
-  for (Graph::Node node = 0; node < graph.size(); ++node) {
-    for (const Graph::Node next : graph.successors(node)) {
-      text += fmt::format("  s{} --> s{}\n", node, next);
-    }
-  }
-  return text;
-}
-
 }  // namespace opaline::flow

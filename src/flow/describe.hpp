@@ -10,7 +10,5 @@ namespace opaline::flow {
 /// and with "(above)" where others lead to it too; where it runs; then the services beside the
 /// flow, and the notes.
 [[nodiscard]] std::string describe(const FlowSpec& spec);
-/// The graph as a Mermaid flowchart, for documents.
-[[nodiscard]] std::string mermaid(const FlowSpec& spec);
 
 }  // namespace opaline::flow

@@ -117,47 +117,8 @@ class TreeWriter {
   std::string text_;
 };
 
-/// Text inside the quotes of a Mermaid label.
-std::string label(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    if (c == '"') {
-      escaped += "#quot;";
-    } else if (c == '#') {
-      escaped += "#35;";
-    } else {
-      escaped += c == '\n' ? ' ' : c;
-    }
-  }
-  return escaped;
-}
-
 }  // namespace
 
 std::string describe(const StepFlow& flow) { return TreeWriter(flow).write(); }
-
-std::string mermaid(const StepFlow& flow) {
-  // Numbers are the ids: a name may be a word of Mermaid's own, such as "end".
-  std::string text = "flowchart LR\n";
-  const Graph& graph = flow.graph;
-  for (Graph::Node node = 0; node < graph.size(); ++node) {
-    const bool chooses = !flow.steps[node].arms.empty();
-    text += fmt::format("  s{}{}\"{}\"{}\n", node, chooses ? "{" : "[", graph.name(node),
-                        chooses ? "}" : "]");
-  }
-  for (Graph::Node node = 0; node < graph.size(); ++node) {
-    const StepSpec& step = flow.steps[node];
-    for (const SwitchArm& arm : step.arms) {
-      text += fmt::format("  s{} -->|\"{}\"| s{}\n", node,
-                          arm.when ? label(arm.when->text()) : "else", arm.then);
-    }
-    for (const Graph::Node next : graph.successors(node)) {
-      if (std::ranges::find(step.arms, next, &SwitchArm::then) != step.arms.end()) continue;
-      text += fmt::format("  s{} {} s{}\n", node,
-                          step.error_step == next ? "-.->|\"on error\"|" : "-->", next);
-    }
-  }
-  return text;
-}
 
 }  // namespace opaline::flow

@@ -9,7 +9,5 @@ namespace opaline::flow {
 /// A flow of steps as a tree of text, for people: each step under the first that leads to it, with
 /// what it uses, where that runs, and its policies; then the notes.
 [[nodiscard]] std::string describe(const StepFlow& flow);
-/// The graph as a Mermaid flowchart, for documents: conditions stand on the arms of switches.
-[[nodiscard]] std::string mermaid(const StepFlow& flow);
 
 }  // namespace opaline::flow

@@ -46,15 +46,5 @@ TEST(DescribeSteps, EndsWithTheNotes) {
                              "request\n"));
 }
 
-TEST(DescribeSteps, DrawsAMermaidChart) {
-  EXPECT_EQ(mermaid(flow_of(kFlow)),
-            "flowchart LR\n"
-            "  s0[\"search\"]\n  s1[\"each\"]\n  s2{\"route\"}\n  s3[\"a\"]\n  s4[\"b\"]\n"
-            "  s5[\"sorry\"]\n  s6[\"end\"]\n"
-            "  s0 --> s1\n  s1 --> s2\n"
-            "  s2 -->|\"request.q == #quot;#35;1#quot;\"| s4\n  s2 -->|\"else\"| s3\n"
-            "  s3 --> s6\n  s3 -.->|\"on error\"| s5\n  s4 --> s6\n");
-}
-
 }  // namespace
 }  // namespace opaline::flow

@@ -47,12 +47,5 @@ TEST(Describe, ShowsBranchesPlacesServicesBesideTheFlowAndNotes) {
             "found\n");
 }
 
-TEST(Mermaid, DrawsTheGraph) {
-  EXPECT_EQ(mermaid(built_in_flow()),
-            "flowchart LR\n"
-            "  s0[\"embedding\"]\n  s1[\"retrieval\"]\n  s2[\"reranking\"]\n  s3[\"llm\"]\n"
-            "  s0 --> s1\n  s1 --> s2\n  s2 --> s3\n");
-}
-
 }  // namespace
 }  // namespace opaline::flow

@@ -5,6 +5,7 @@
 #include "base/limits.hpp"
 #include "flow/any_flow.hpp"
 #include "flow/describe_steps.hpp"
+#include "flow/drawing.hpp"
 
 namespace {
 
@@ -42,7 +43,8 @@ void check(const StepFlow& flow) {
     }
   }
   OPALINE_ASSERT(!describe(flow).empty());
-  OPALINE_ASSERT(!mermaid(flow).empty());
+  OPALINE_ASSERT(!mermaid(draw(flow)).empty());
+  OPALINE_ASSERT(!dot(draw(flow)).empty());
 }
 
 }  // namespace

@@ -78,7 +78,9 @@ def test_check_explains_a_right_flow():
     done = run("check", ROOT / "examples/chatqna.yaml")
     for word in ("embedding", "retrieval", "reranking", "llm", "8080"):
         assert word in done.stdout
-    assert "embedding" in run("check", ROOT / "examples/chatqna.yaml", "--mermaid").stdout.split("flowchart LR")[1]
+    assert "embedding" in run("graph", ROOT / "examples/chatqna.yaml", "--format", "mermaid").stdout.split("flowchart LR")[1]
+    assert run("graph", ROOT / "examples/support.yaml", "--format", "dot").stdout.startswith("digraph flow {")
+    assert "embedding" in run("graph").stdout
     steps = json.loads(run("check", ROOT / "examples/chatqna.yaml", "--json").stdout)["steps"]
     assert [step["name"] for step in steps] == ["embedding", "retrieval", "reranking", "llm"]
 

@@ -16,7 +16,7 @@ namespace {
 
 namespace json = boost::json;
 
-enum class Form { tree, mermaid, json };
+enum class Form { tree, json };
 
 json::object as_json(const flow::FlowSpec& spec) {
   json::array steps;
@@ -75,7 +75,6 @@ void print(const auto& flow, Form form) {
     case Form::tree:
       fmt::print("The flow is well formed.\n\n{}", printable(flow::describe(flow)));
       break;
-    case Form::mermaid: fmt::print("{}", flow::mermaid(flow)); break;
     case Form::json: fmt::print("{}\n", json::serialize(as_json(flow))); break;
   }
 }
@@ -89,8 +88,6 @@ void add_check(CLI::App& program, Action& action) {
       "check", "Check a flow file and explain it, without starting anything");
   command->add_option("flow", *file, "The flow file (YAML)")->required();
   command->add_flag_callback("--json", [form] { *form = Form::json; }, "Print JSON");
-  command->add_flag_callback(
-      "--mermaid", [form] { *form = Form::mermaid; }, "Print a Mermaid flowchart, for documents");
   auto connect = std::make_shared<bool>(false);
   command->add_flag("--connect", *connect,
                     "Also ask each service that runs elsewhere, and MCP servers for their tools");
