@@ -46,6 +46,14 @@ TEST(AnyFlow, TellsTheFormByItsKeys) {
   EXPECT_TRUE(std::holds_alternative<FlowSpec>(*mega));
 }
 
+TEST(AnyFlow, TheReaderOfOpeasFormSaysWhichFormItIs) {
+  const auto flow = read_flow("flow: a\nsteps: {x: {uses: llm}}\n", "f");
+  ASSERT_FALSE(flow);
+  EXPECT_EQ(flow.error().message,
+            "f:1:1: this is a flow of steps; expected one with the keys opea_micro_services and "
+            "opea_mega_service");
+}
+
 TEST(AnyFlow, SaysWhatNeitherFormHas) {
   EXPECT_EQ(message(read_any_flow("", "f")), "f:1:1: the file is empty");
   EXPECT_TRUE(message(read_any_flow("a: 1\n", "f")).contains("opea_micro_services"));

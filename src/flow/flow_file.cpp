@@ -14,6 +14,7 @@
 #include "flow/mistakes.hpp"
 #include "flow/service_address.hpp"
 #include "flow/service_entry.hpp"
+#include "flow/step_flow_reader.hpp"
 #include "flow/yaml_reader.hpp"
 
 namespace opaline::flow {
@@ -46,6 +47,12 @@ class FlowReader {
     if (root.kind != YamlNode::Kind::mapping) {
       mistakes_.add(root.place, fmt::format("expected the keys {} and {}, found {}", kServices,
                                             kFlow, found(root)));
+      return;
+    }
+    if (is_step_flow(root)) {
+      mistakes_.add(root.place,
+                    fmt::format("this is a flow of steps; expected one with the keys {} and {}",
+                                kServices, kFlow));
       return;
     }
     const YamlKeys keys(root, "a flow file", {kServices, kFlow}, mistakes_);
