@@ -116,6 +116,10 @@ def test_a_key_a_foreign_page_and_the_limit_are_as_on_other_routes(start):
     assert server.post("/mcp", ping, headers=key).json() == {"jsonrpc": "2.0", "id": 1, "result": {}}
     assert server.post("/mcp", ping, headers={**key, "Origin": "http://evil.example"}).status_code == 403
     assert server.get("/mcp", headers=key).status_code == 405
+    limited = start("--rate-limit", "1")
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "search", "arguments": {"query": "x"}}}
+    assert limited.post("/mcp", call).json()["result"]["isError"] is False
+    assert "too many requests" in limited.post("/mcp", call).json()["result"]["content"][0]["text"]
 
 
 # ---- An MCP server as a step
