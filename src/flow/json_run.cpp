@@ -35,7 +35,12 @@ base::Result<json::value> merged(const std::vector<const json::value*>& parts,
     for (const json::value* part : parts) list.push_back(*part);
     return json::value(std::move(list));
   }
-  if (parts.size() == 1 || how == JsonStep::Merge::first) return *parts.front();
+  if (how == JsonStep::Merge::first) {
+    const auto found =
+        std::ranges::find_if(parts, [](const json::value* one) { return !one->is_null(); });
+    return found == parts.end() ? json::value() : **found;
+  }
+  if (parts.size() == 1) return *parts.front();
   json::object all;
   for (const json::value* part : parts) {
     const auto* object = part->if_object();
@@ -267,45 +272,56 @@ base::Result<void> JsonRun::choose(Graph::Node node) {
 
 base::Task<base::Result<void>> JsonRun::map(Graph::Node node, Clock::time_point started) {
   const JsonStep& step = flow_.steps[node];
-  std::vector<json::value> inputs;
+  json::array items;
   {
-    const Scope outer = scope_of(node);
-    OPALINE_CO_TRY(json::value over, step.map->over.render(outer));
-    if (over.is_null()) over.emplace_array();
-    if (!over.is_array()) {
+    OPALINE_CO_TRY(json::value over, step.map->over.render(scope_of(node)));
+    if (over.is_array()) {
+      items = std::move(over.get_array());
+    } else if (!over.is_null()) {
       co_return base::fail(base::ErrorCode::invalid_argument, "its map is not over a list");
     }
-    json::array& items = over.get_array();
-    if (items.size() > limits::kMapItems) {
-      co_return base::fail(base::ErrorCode::resource_exhausted,
-                           "its map is over " + std::to_string(items.size()) +
-                               " elements; the most is " + std::to_string(limits::kMapItems));
-    }
-    for (std::size_t i = 0; i < items.size(); ++i) {
-      if (!step.input) {
-        inputs.push_back(std::move(items[i]));
-        continue;
-      }
-      Scope scope = Scope::inside(outer);
-      const json::value index(i);
-      scope.set(step.map->item, items[i]);
-      scope.set("index", index);
-      OPALINE_CO_TRY(json::value input, step.input->render(scope));
-      inputs.push_back(std::move(input));
-    }
   }
-  json::value output;
-  if (step.service == nullptr) {
-    output =
-        json::array(std::make_move_iterator(inputs.begin()), std::make_move_iterator(inputs.end()));
-  } else {
-    OPALINE_CO_TRY(json::array answers, co_await map_call(step.service, std::move(inputs),
-                                                          step.map->concurrency, context()));
-    output = std::move(answers);
+  if (items.size() > limits::kMapItems) {
+    co_return base::fail(base::ErrorCode::resource_exhausted,
+                         "its map is over " + std::to_string(items.size()) +
+                             " elements; the most is " + std::to_string(limits::kMapItems));
   }
-  OPALINE_CO_TRY_DO(put_shaped(node, std::move(output)));
+  json::array answers = items;
+  if (step.input) {
+    OPALINE_CO_TRY(answers, render_each(node, *step.input, items, nullptr));
+  }
+  if (step.service != nullptr) {
+    std::vector<json::value> inputs(std::make_move_iterator(answers.begin()),
+                                    std::make_move_iterator(answers.end()));
+    OPALINE_CO_TRY(answers, co_await map_call(step.service, std::move(inputs),
+                                              step.map->concurrency, context()));
+  }
+  if (step.output) {
+    const json::array given = std::move(answers);
+    OPALINE_CO_TRY(answers, render_each(node, *step.output, items, &given));
+  }
+  put(node, json::value(std::move(answers)));
   report(node, started, nullptr);
   co_return base::Result<void>();
+}
+
+/// The template's value for each element of a map, and of its answer where there is one.
+base::Result<json::array> JsonRun::render_each(Graph::Node node, const ValueTemplate& each,
+                                               const json::array& items,
+                                               const json::array* answers) const {
+  const Scope outer = scope_of(node);
+  json::array all;
+  all.reserve(items.size());
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    Scope scope = Scope::inside(outer);
+    const json::value index(i);
+    scope.set(flow_.steps[node].map->item, items[i]);
+    scope.set("index", index);
+    if (answers != nullptr) scope.set("output", (*answers)[i]);
+    OPALINE_TRY(json::value value, each.render(scope));
+    all.push_back(std::move(value));
+  }
+  return all;
 }
 
 // --- What comes out

@@ -45,6 +45,9 @@ class JsonRun final : private StepLoop {
   // What it is.
   base::Result<void> choose(Graph::Node node);
   base::Task<base::Result<void>> map(Graph::Node node, Clock::time_point started);
+  base::Result<boost::json::array> render_each(Graph::Node node, const ValueTemplate& each,
+                                               const boost::json::array& items,
+                                               const boost::json::array* answers) const;
 
   // What comes out.
   void take_stream(Graph::Node node, Clock::time_point started, Delivery delivery,

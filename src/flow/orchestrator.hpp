@@ -40,7 +40,7 @@ struct JsonStep {
   };
   enum class OnError { fail, skip, handle };
   /// Of the outputs of several steps that lead to it. `update`: one object; of equal keys the last
-  /// one's holds. `list`: all of them. `first`: that of the first that has one.
+  /// one's holds. `list`: all of them. `first`: the first that is not null.
   enum class Merge { update, list, first };
 
   /// Of the kind `custom`. Null: the step chooses or computes, its `input` is its answer.
@@ -52,7 +52,8 @@ struct JsonStep {
   Merge merge = Merge::update;
   std::optional<ValueTemplate> input;  ///< What it is sent, in place of the merged outputs.
   std::optional<Map> map;
-  std::optional<ValueTemplate> output;  ///< What it gives; `output` is what its service answered.
+  /// What it gives; `output` is what its service answered; of a map, for each element.
+  std::optional<ValueTemplate> output;
   /// The first that holds is taken, the others are not run, whatever else leads to them. What is
   /// taken gets the step's `input`, or what the step itself would have.
   std::vector<Arm> arms;
