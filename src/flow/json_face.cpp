@@ -169,6 +169,8 @@ Task<Result<contract::Reply>> JsonFace::chat(contract::JsonRequest request, base
   if (const auto* whole = std::get_if<contract::ChatReply>(&reply)) {
     OPALINE_CO_TRY(json::value body,
                    contract::parse_json(contract::write_chat_reply(*whole, envelope)));
+    // What other steps mostly want, where OPEA's documents have it.
+    body.get_object().insert_or_assign("text", whole->text);
     co_return contract::JsonReply{.body = std::move(body)};
   }
   auto* pieces = std::get_if<std::unique_ptr<contract::ChatStream>>(&reply);

@@ -12,7 +12,7 @@ namespace opaline::flow {
 ///              {"messages"} → the same object with "text" and "embedding" (OPEA's EmbedDoc)
 ///   retrieval, reranking  each style of OPEA
 ///   llm        {"messages"}, {"prompt"}, {"query", "documents"}, or {"text"} alone → OpenAI's
-///              completion, or its chunks
+///              completion with "text" beside it, or its chunks
 ///
 /// Any thread; the service must outlive it and its streams.
 class JsonFace final : public contract::Service {

@@ -91,6 +91,7 @@ TEST_F(JsonFaceTest, AsksALanguageModelAPlainText) {
       },
       R"({"text":"why?"})");
   EXPECT_EQ(body(reply).at("choices").at(0).at("message").at("content").as_string(), "on why?");
+  EXPECT_EQ(body(reply).at("text").as_string(), "on why?");
 }
 
 TEST_F(JsonFaceTest, StreamsChunks) {
