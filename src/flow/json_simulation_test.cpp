@@ -27,7 +27,11 @@ using contract::JsonRequest;
 using contract::Reply;
 using contract::Request;
 
+#if __has_feature(address_sanitizer)
+constexpr std::uint64_t kSeeds = 2'000;  // Each takes some thirty times as long.
+#else
 constexpr std::uint64_t kSeeds = 10'000;
+#endif
 
 class Random {
  public:
