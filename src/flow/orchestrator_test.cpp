@@ -260,6 +260,22 @@ TEST_F(OrchestratorTest, SendsSentencesOfAStreamThroughTheNextStep) {
             "data: b'ONE '\n\ndata: b'TWO.'\n\ndata: b' THREE'\n\ndata: [DONE]\n\n");
 }
 
+TEST_F(OrchestratorTest, AStreamWithoutSentencesIsNotGatheredForEver) {
+  std::vector<std::string> pieces(1000, "data: b'word '\n\n");
+  flow("llm>count",
+       {{"llm", streams(pieces)},
+        {"count",
+         [](const json::value& body, bool) -> base::Result<Reply> {
+           EXPECT_LE(body.at("text").as_string().size(), 4100U);
+           json::object reply;
+           reply.emplace("text", "x");
+           return JsonReply{.body = std::move(reply)};
+         }}},
+       {"llm"});
+  auto reply = run({.inputs = of("{}"), .parameters = {}, .stream = true});
+  EXPECT_EQ(read(stream(reply, "count")), "data: b'x'\n\ndata: b'x'\n\ndata: [DONE]\n\n");
+}
+
 TEST_F(OrchestratorTest, AStreamWithLongerWaysToGoIsAskedForWhole) {
   flow("llm>b b>c", {{"llm", streams({})}}, {"llm"});
   auto reply = run({.inputs = of("{}"), .parameters = {}, .stream = true});

@@ -12,6 +12,8 @@ namespace opaline::flow {
 namespace {
 
 constexpr std::string_view kDone = "data: [DONE]\n\n";
+// What has no end by then goes on as it is.
+constexpr std::size_t kSentenceBytes = 4096;
 
 bool ends_sentence(std::string_view text) {
   constexpr std::array<std::string_view, 6> kEnds = {".", "?", "!", "。", "，", "！"};
@@ -66,7 +68,7 @@ base::Task<base::Result<void>> SentenceRelay::gather_sentence() {
     if (text) {
       sentence_ += *text;
       ended_ = text_.done();
-      if (ends_sentence(sentence_)) break;
+      if (ends_sentence(sentence_) || sentence_.size() >= kSentenceBytes) break;
       continue;
     }
     OPALINE_CO_TRY(const std::optional<std::string> bytes, co_await answer_->next());

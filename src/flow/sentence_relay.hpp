@@ -14,8 +14,9 @@
 namespace opaline::flow {
 
 /// A streamed answer on its way through one more step: gathers the text until a sentence ends (one
-/// of . ? ! 。 ， ！), sends it to the step as {"text": …}, and streams the words of the `text`
-/// that comes back as OPEA's events: data: b'…', at the end data: [DONE]. On the request's thread.
+/// of . ? ! 。 ， ！, or 4 KiB are there), sends it to the step as {"text": …}, and streams the
+/// words of the `text` that comes back as OPEA's events: data: b'…', at the end data: [DONE]. On
+/// the request's thread.
 class SentenceRelay final : public contract::ByteStream {
  public:
   /// @param step must outlive this. @param name of the step, for errors.

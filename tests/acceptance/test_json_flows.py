@@ -2,6 +2,7 @@
 import http.server
 import json
 import threading
+import time
 
 import pytest
 import requests
@@ -68,6 +69,19 @@ class Microservices(http.server.BaseHTTPRequestHandler):
             self.server.go_on.wait(30)
         self.wfile.write(b"0\r\n\r\n")
 
+    def v1_endless(self, body):
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+        try:
+            while True:
+                self.wfile.write(b"e\r\ndata: b'tok'\n\n\r\n")
+                self.wfile.flush()
+                time.sleep(0.01)
+        except OSError:
+            self.server.left.set()
+
     def v1_shout(self, body):
         self.answer({"text": body["text"].upper()})
 
@@ -80,6 +94,7 @@ def services():
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Microservices) as server:
         server.asked = []
         server.go_on = threading.Event()
+        server.left = threading.Event()
         server.url = f"http://127.0.0.1:{server.server_port}/v1"
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
@@ -146,3 +161,17 @@ def test_an_upstream_error_names_the_step_and_the_status(run, services):
     wrong = server.post("/v1/flow", data=b"{")
     assert wrong.status_code == 400
     assert services.asked and requests.get(server.url + "/readyz", timeout=10).status_code == 200
+
+
+@pytest.mark.parametrize("more", ["", "shout"])
+def test_a_client_that_leaves_ends_the_stream_at_its_source(run, services, more):
+    micro = {"guard": {"url": services.url + "/guard"}, "llm": {"url": services.url + "/endless"}}
+    if more:
+        micro["shout"] = {"url": services.url + "/shout"}
+    server = run(micro, ["guard >> llm >> shout" if more else "guard >> llm"])
+    reply = requests.post(server.url + "/v1/flow", json={"text": "x", "stream": True}, stream=True, timeout=30)
+    if not more:
+        assert b"tok" in next(reply.iter_content(64))
+    reply.close()
+    assert services.left.wait(5)
+    assert requests.get(server.url + "/health", timeout=10).status_code == 200
