@@ -2,9 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <vector>
-
-#include "base/utf8.hpp"
+#include "flow/graph_tree.hpp"
 
 namespace opaline::flow {
 namespace {
@@ -28,56 +26,23 @@ std::string place(const ServiceSpec& service) {
   return text;
 }
 
-class TreeWriter {
- public:
-  explicit TreeWriter(const FlowSpec& spec) : spec_(spec), written_(spec.graph.size(), false) {}
-
-  std::string write() {
-    const Graph& graph = spec_.graph;
-    text_ = fmt::format("http://{}:{}{}\n", url_host(spec_.host), spec_.port, spec_.endpoint);
-    std::vector<Graph::Node> roots;
-    for (Graph::Node node = 0; node < graph.size(); ++node) {
-      if (graph.predecessors(node).empty()) roots.push_back(node);
-    }
-    write_below(roots, "");
-    if (spec_.services.size() > graph.size()) text_ += "beside the flow\n";
-    for (std::size_t other = graph.size(); other < spec_.services.size(); ++other) {
-      write_service("  ", spec_.services[other]);
-    }
-    for (const std::string& note : spec_.notes) text_ += "note: " + note + "\n";
-    return std::move(text_);
-  }
-
- private:
-  void write_below(const std::vector<Graph::Node>& nodes, const std::string& indent) {
-    for (const Graph::Node node : nodes) {
-      const bool last = node == nodes.back();
-      const std::string branch = indent + (last ? "└─ " : "├─ ");
-      if (written_[node]) {
-        text_ += branch + spec_.graph.name(node) + " (above)\n";
-        continue;
-      }
-      written_[node] = true;
-      write_service(branch, spec_.services[node]);
-      write_below(spec_.graph.successors(node), indent + (last ? "   " : "│  "));
-    }
-  }
-
-  void write_service(const std::string& before, const ServiceSpec& service) {
-    constexpr std::size_t kColumn = 28;
-    std::string line = before + service.name;
-    const std::size_t width = base::utf8_length(line);
-    line.append(width < kColumn ? kColumn - width : 1, ' ');
-    text_ += fmt::format("{}{:<10} {}\n", line, contract::name(service.kind), place(service));
-  }
-
-  const FlowSpec& spec_;
-  std::vector<bool> written_;
-  std::string text_;
-};
+std::string kind_and_place(const ServiceSpec& service) {
+  return fmt::format("{:<10} {}", contract::name(service.kind), place(service));
+}
 
 }  // namespace
 
-std::string describe(const FlowSpec& spec) { return TreeWriter(spec).write(); }
+std::string describe(const FlowSpec& spec) {
+  std::string text = fmt::format("http://{}:{}{}\n", url_host(spec.host), spec.port, spec.endpoint);
+  text +=
+      tree(spec.graph, [&spec](Graph::Node node) { return kind_and_place(spec.services[node]); });
+  if (spec.services.size() > spec.graph.size()) text += "beside the flow\n";
+  for (std::size_t other = spec.graph.size(); other < spec.services.size(); ++other) {
+    const ServiceSpec& service = spec.services[other];
+    text += tree_line("  ", service.name, kind_and_place(service));
+  }
+  for (const std::string& note : spec.notes) text += "note: " + note + "\n";
+  return text;
+}
 
 }  // namespace opaline::flow

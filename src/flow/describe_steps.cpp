@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/utf8.hpp"
 #include "flow/duration.hpp"
+#include "flow/graph_tree.hpp"
 
 namespace opaline::flow {
 namespace {
@@ -70,55 +70,20 @@ std::string policies(const StepFlow& flow, const StepSpec& step) {
   return text;
 }
 
-class TreeWriter {
- public:
-  explicit TreeWriter(const StepFlow& flow) : flow_(flow), written_(flow.graph.size(), false) {}
-
-  std::string write() {
-    const std::string host = flow_.host.contains(':') ? "[" + flow_.host + "]" : flow_.host;
-    text_ = fmt::format("{}: http://{}:{}{}{}\n", flow_.name, host, flow_.port, flow_.endpoint,
-                        flow_.timeout ? ", within " + duration_text(*flow_.timeout) : "");
-    std::vector<Graph::Node> roots;
-    for (Graph::Node node = 0; node < flow_.graph.size(); ++node) {
-      if (flow_.graph.predecessors(node).empty()) roots.push_back(node);
-    }
-    write_below(roots, "");
-    for (const std::string& note : flow_.notes) text_ += "note: " + note + "\n";
-    return std::move(text_);
-  }
-
- private:
-  void write_below(const std::vector<Graph::Node>& nodes, const std::string& indent) {
-    for (const Graph::Node node : nodes) {
-      const bool last = node == nodes.back();
-      const std::string branch = indent + (last ? "└─ " : "├─ ");
-      if (written_[node]) {
-        text_ += branch + flow_.graph.name(node) + " (above)\n";
-        continue;
-      }
-      written_[node] = true;
-      write_step(branch, flow_.steps[node]);
-      write_below(flow_.graph.successors(node), indent + (last ? "   " : "│  "));
-    }
-  }
-
-  void write_step(const std::string& branch, const StepSpec& step) {
-    constexpr std::size_t kColumn = 28;
-    std::string line = branch + step.name;
-    const std::size_t width = base::utf8_length(line);
-    line.append(width < kColumn ? kColumn - width : 1, ' ');
-    const std::string rest = policies(flow_, step);
-    text_ += rest.empty() ? fmt::format("{}{}\n", line, use(flow_, step))
-                          : fmt::format("{}{:<10} {}\n", line, use(flow_, step), rest);
-  }
-
-  const StepFlow& flow_;
-  std::vector<bool> written_;
-  std::string text_;
-};
-
 }  // namespace
 
-std::string describe(const StepFlow& flow) { return TreeWriter(flow).write(); }
+std::string describe(const StepFlow& flow) {
+  const std::string host = flow.host.contains(':') ? "[" + flow.host + "]" : flow.host;
+  std::string text =
+      fmt::format("{}: http://{}:{}{}{}\n", flow.name, host, flow.port, flow.endpoint,
+                  flow.timeout ? ", within " + duration_text(*flow.timeout) : "");
+  text += tree(flow.graph, [&flow](Graph::Node node) {
+    const StepSpec& step = flow.steps[node];
+    const std::string rest = policies(flow, step);
+    return rest.empty() ? use(flow, step) : fmt::format("{:<10} {}", use(flow, step), rest);
+  });
+  for (const std::string& note : flow.notes) text += "note: " + note + "\n";
+  return text;
+}
 
 }  // namespace opaline::flow
