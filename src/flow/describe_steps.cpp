@@ -2,10 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <utility>
-#include <vector>
-
 #include "flow/duration.hpp"
 #include "flow/graph_tree.hpp"
 
