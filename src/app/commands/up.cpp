@@ -51,9 +51,9 @@ void announce_ready(const Assembly& assembly, const std::stop_token& stopping) {
 }
 
 /// Reads the flow file again whenever it is written.
-void follow_flow(Assembly& assembly, const UpSettings& settings, const std::stop_token& stopping) {
+void follow_flow(FlowWatch& watch, Assembly& assembly, const UpSettings& settings,
+                 const std::stop_token& stopping) {
   using namespace std::chrono_literals;
-  FlowWatch watch(settings.flow);
   std::mutex mutex;
   std::condition_variable_any woken;
   while (!stopping.stop_requested()) {
@@ -77,6 +77,8 @@ void follow_flow(Assembly& assembly, const UpSettings& settings, const std::stop
 int up(const std::shared_ptr<UpSettings>& settings) {
   base::set_log_level(settings->listen.log_level);
   StopSignal stop;
+  // Before the file is read: what is written while we start is seen too.
+  FlowWatch watch(settings->flow);
   auto assembly = Assembly::create(*settings);
   if (!assembly) return failed(assembly.error());
   (*assembly)->start();
@@ -86,8 +88,8 @@ int up(const std::shared_ptr<UpSettings>& settings) {
         [&assembly](const std::stop_token& stopping) { announce_ready(**assembly, stopping); });
     std::jthread flow;
     if (!settings->flow.empty()) {
-      flow = std::jthread([&assembly, &settings](const std::stop_token& stopping) {
-        follow_flow(**assembly, *settings, stopping);
+      flow = std::jthread([&watch, &assembly, &settings](const std::stop_token& stopping) {
+        follow_flow(watch, **assembly, *settings, stopping);
       });
     }
     std::jthread sample;
