@@ -49,17 +49,16 @@ RegisteredService::RegisteredService(std::string name, ServiceRegistry& registry
 
 base::Task<base::Result<contract::Reply>> RegisteredService::call(contract::Request request,
                                                                   base::Context context) {
-  OPALINE_CO_TRY(const std::string url, registry_.next_url(name_));
-  OPALINE_CO_TRY(contract::Service * service, at(url));
+  OPALINE_CO_TRY(const ServiceRegistry::Turn turn, registry_.next(name_));
+  OPALINE_CO_TRY(contract::Service * service, at(turn.url));
   OPALINE_CO_TRY(contract::Reply reply,
                  co_await service->call(std::move(request), std::move(context)));
   if (const auto* answer = std::get_if<contract::JsonReply>(&reply)) {
-    const auto card = registry_.find(name_);
-    const std::string wrong = card ? misfit(card->card.output_schema, answer->body) : "";
+    const std::string wrong = misfit(turn.card->output_schema, answer->body);
     if (!wrong.empty()) {
-      co_return base::fail(
-          base::ErrorCode::internal,
-          "the service '" + name_ + "' at " + url + " does not answer as it declared: " + wrong);
+      co_return base::fail(base::ErrorCode::internal,
+                           "the service '" + name_ + "' at " + turn.url +
+                               " does not answer as it declared: " + wrong);
     }
   }
   co_return reply;

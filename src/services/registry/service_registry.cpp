@@ -66,7 +66,7 @@ base::Result<bool> ServiceRegistry::put(std::string_view name, ServiceInstance i
     return base::fail(ErrorCode::resource_exhausted,
                       "the service '" + std::string(name) + "' has too many instances");
   }
-  entry.card = std::move(card);
+  entry.card = std::make_shared<const ServiceCard>(std::move(card));
   const auto until = now_() + instance.lease;
   std::string url = instance.url;
   entry.instances.insert_or_assign(std::move(url),
@@ -106,7 +106,7 @@ std::optional<RegisteredCard> ServiceRegistry::find(std::string_view name) {
   return card_of(found->first, found->second);
 }
 
-base::Result<std::string> ServiceRegistry::next_url(std::string_view name) {
+base::Result<ServiceRegistry::Turn> ServiceRegistry::next(std::string_view name) {
   const std::lock_guard lock(mutex_);
   forget_expired();
   const auto found = entries_.find(name);
@@ -121,7 +121,7 @@ base::Result<std::string> ServiceRegistry::next_url(std::string_view name) {
         std::next(entry.instances.begin(),
                   static_cast<std::ptrdiff_t>(entry.turn++ % entry.instances.size()));
     if (chosen->second.instance.health.state == contract::Health::State::ready) {
-      return chosen->first;
+      return Turn{.url = chosen->first, .card = entry.card};
     }
   }
   return base::fail(ErrorCode::unavailable,
@@ -138,7 +138,7 @@ void ServiceRegistry::forget_expired() {
 }
 
 RegisteredCard ServiceRegistry::card_of(const std::string& name, const Entry& entry) const {
-  RegisteredCard card{.name = name, .card = entry.card, .instances = {}};
+  RegisteredCard card{.name = name, .card = *entry.card, .instances = {}};
   for (const auto& [url, one] : entry.instances) {
     card.instances.push_back({.instance = one.instance,
                               .left = std::chrono::ceil<std::chrono::seconds>(one.until - now_())});

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -60,9 +61,14 @@ class ServiceRegistry {
   /// Services with at least one live instance, by name.
   [[nodiscard]] std::vector<RegisteredCard> list();
   [[nodiscard]] std::optional<RegisteredCard> find(std::string_view name);
-  /// The URL of the next live instance that is ready, in turn.
+  /// Who is asked next.
+  struct Turn {
+    std::string url;
+    std::shared_ptr<const ServiceCard> card;  ///< Shared with the registry until the next put().
+  };
+  /// The next live instance that is ready, in turn.
   /// @error unavailable: there is none; says what to do.
-  [[nodiscard]] base::Result<std::string> next_url(std::string_view name);
+  [[nodiscard]] base::Result<Turn> next(std::string_view name);
 
  private:
   struct Instance {
@@ -70,7 +76,7 @@ class ServiceRegistry {
     Clock::time_point until;
   };
   struct Entry {
-    ServiceCard card;
+    std::shared_ptr<const ServiceCard> card;
     std::map<std::string, Instance, std::less<>> instances;  // By url.
     std::size_t turn = 0;
   };

@@ -24,8 +24,8 @@ class ServiceRegistryTest : public testing::Test {
                          {.description = "d", .input_schema = {}, .output_schema = {}});
   }
   std::string next(std::string_view name) {
-    const auto url = registry_.next_url(name);
-    return url ? *url : std::string(base::name(url.error().code));
+    const auto turn = registry_.next(name);
+    return turn ? turn->url : std::string(base::name(turn.error().code));
   }
 
   ServiceRegistry::Clock::time_point now_{};
@@ -65,7 +65,7 @@ TEST_F(ServiceRegistryTest, TakesInstancesInTurnAndLeavesOutThoseThatAreNotReady
   EXPECT_EQ(next("x"), "http://a/x");
   ASSERT_TRUE(registry_.remove("x", "http://a/x"));
   ASSERT_TRUE(registry_.remove("x", "http://c/x"));
-  EXPECT_TRUE(registry_.next_url("x").error().message.contains("full"));
+  EXPECT_TRUE(registry_.next("x").error().message.contains("full"));
 }
 
 TEST_F(ServiceRegistryTest, RefusesWhatIsNone) {
