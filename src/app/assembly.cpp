@@ -110,12 +110,9 @@ base::Result<void> Assembly::build_models(const UpSettings& settings, const flow
   const flow::ServiceSpec* llm = find_own(spec, ServiceKind::llm);
   const std::string llm_named =
       llm != nullptr && !option(*llm, "model").empty() ? option(*llm, "model") : settings.llm_model;
-  const std::string mode = llm == nullptr ? "" : option(*llm, "mode");
   platform_.answer = settings.answer;
-  if (platform_.answer == AnswerMode::automatic && mode == "generate")
-    platform_.answer = AnswerMode::generate;
-  if (platform_.answer == AnswerMode::automatic && mode == "extract")
-    platform_.answer = AnswerMode::extract;
+  if (platform_.answer == AnswerMode::automatic && llm != nullptr)
+    platform_.answer = mode_of(*llm, AnswerMode::automatic);
   if (platform_.answer == AnswerMode::automatic) {
     // A remote llm step writes answers; our own does so only when a model was chosen for it.
     const bool remote =
