@@ -6,38 +6,7 @@
 
 namespace opaline::flow {
 namespace json = boost::json;
-
-base::Task<base::Result<contract::Reply>> FlowService::call(contract::Request request,
-                                                            base::Context context) {
-  auto* asked = std::get_if<contract::JsonRequest>(&request);
-  if (asked == nullptr) {
-    co_return base::fail(base::ErrorCode::invalid_argument, "a flow takes JSON");
-  }
-  json::object parameters = sampling_parameters(asked->body);
-  JsonFlowRequest own{.inputs = std::move(asked->body),
-                      .parameters = std::move(parameters),
-                      .stream = asked->stream};
-  OPALINE_CO_TRY(JsonFlowReply reply,
-                 co_await flow_.schedule(std::move(own), std::move(context), nullptr, {}));
-  OPALINE_CO_TRY(JsonStepOutput answer, std::move(reply).take_answer());
-  if (auto* value = std::get_if<json::value>(&answer)) {
-    co_return contract::JsonReply{.body = std::move(*value)};
-  }
-  if (auto* bytes = std::get_if<contract::BytesReply>(&answer)) co_return std::move(*bytes);
-  co_return std::get<std::unique_ptr<contract::ByteStream>>(std::move(answer));
-}
-
-contract::Health FlowService::health() const {
-  const JsonFlow& flow = flow_.flow();
-  for (Graph::Node node = 0; node < flow.graph.size(); ++node) {
-    if (flow.steps[node].service == nullptr) continue;
-    contract::Health health = flow.steps[node].service->health();
-    if (health.state == contract::Health::State::ready) continue;
-    health.reason = flow.graph.name(node) + ": " + health.reason;
-    return health;
-  }
-  return {};
-}
+namespace {
 
 json::object sampling_parameters(const json::value& inputs) {
   constexpr std::array<std::string_view, 15> kNames = {"model",
@@ -63,6 +32,47 @@ json::object sampling_parameters(const json::value& inputs) {
     if (given != nullptr && !given->is_null()) found.emplace(name, *given);
   }
   return found;
+}
+
+}  // namespace
+
+base::Task<base::Result<contract::Reply>> FlowService::call(contract::Request request,
+                                                            base::Context context) {
+  auto* asked = std::get_if<contract::JsonRequest>(&request);
+  if (asked == nullptr) {
+    co_return base::fail(base::ErrorCode::invalid_argument, "a flow takes JSON");
+  }
+  OPALINE_CO_TRY(JsonFlowReply reply, co_await flow_.schedule(flow_request(std::move(*asked)),
+                                                              std::move(context), nullptr, {}));
+  OPALINE_CO_TRY(JsonStepOutput answer, std::move(reply).take_answer());
+  co_return service_reply(std::move(answer));
+}
+
+contract::Health FlowService::health() const {
+  const JsonFlow& flow = flow_.flow();
+  for (Graph::Node node = 0; node < flow.graph.size(); ++node) {
+    if (flow.steps[node].service == nullptr) continue;
+    contract::Health health = flow.steps[node].service->health();
+    if (health.state == contract::Health::State::ready) continue;
+    health.reason = flow.graph.name(node) + ": " + health.reason;
+    return health;
+  }
+  return {};
+}
+
+JsonFlowRequest flow_request(contract::JsonRequest request) {
+  JsonFlowRequest own{
+      .inputs = std::move(request.body), .parameters = {}, .stream = request.stream};
+  own.parameters = sampling_parameters(own.inputs);
+  return own;
+}
+
+contract::Reply service_reply(JsonStepOutput answer) {
+  if (auto* value = std::get_if<json::value>(&answer)) {
+    return contract::JsonReply{.body = std::move(*value)};
+  }
+  if (auto* bytes = std::get_if<contract::BytesReply>(&answer)) return std::move(*bytes);
+  return std::get<std::unique_ptr<contract::ByteStream>>(std::move(answer));
 }
 
 }  // namespace opaline::flow

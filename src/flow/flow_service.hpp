@@ -23,7 +23,10 @@ class FlowService final : public contract::Service {
   const Orchestrator& flow_;
 };
 
-/// The fields of a request that are sampling parameters, as OPEA's LLMParams names them.
-[[nodiscard]] boost::json::object sampling_parameters(const boost::json::value& inputs);
+/// What a flow is asked when it is asked as a service: the fields that are sampling parameters, as
+/// OPEA's LLMParams names them, go to its generating steps.
+[[nodiscard]] JsonFlowRequest flow_request(contract::JsonRequest request);
+/// What a flow answered, as a service answers it.
+[[nodiscard]] contract::Reply service_reply(JsonStepOutput answer);
 
 }  // namespace opaline::flow

@@ -5,6 +5,7 @@
 
 #include "contract/json.hpp"
 #include "contract/json_writer.hpp"
+#include "gateway/services.hpp"
 
 namespace opaline::gateway {
 namespace {
@@ -16,15 +17,6 @@ using contract::JsonWriter;
 using http::Response;
 using services::RegisteredCard;
 using services::ServiceRegistry;
-
-std::string_view name(Health::State state) {
-  switch (state) {
-    case Health::State::ready: return "ready";
-    case Health::State::starting: return "starting";
-    case Health::State::failed: break;
-  }
-  return "failed";
-}
 
 /// "ready", or {"state": …, "reason": …}.
 Result<Health> read_health(contract::Fields& fields) {

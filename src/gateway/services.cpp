@@ -6,6 +6,15 @@
 
 namespace opaline::gateway {
 
+std::string_view name(contract::Health::State state) {
+  switch (state) {
+    case contract::Health::State::ready: return "ready";
+    case contract::Health::State::starting: return "starting";
+    case contract::Health::State::failed: return "failed";
+  }
+  OPALINE_ASSERT(false);
+}
+
 contract::Service* Services::find(contract::ServiceKind kind) const {
   switch (kind) {
     case contract::ServiceKind::embedding: return embedding;

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -22,6 +23,9 @@ struct Services {
   /// @error not_found: this deployment has no such service.
   [[nodiscard]] base::Result<contract::Service*> get(contract::ServiceKind kind) const;
 };
+
+/// "ready", "starting" or "failed".
+[[nodiscard]] std::string_view name(contract::Health::State state);
 
 /// A part of the platform and whether it can do its work.
 struct Part {

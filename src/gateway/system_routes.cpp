@@ -29,15 +29,6 @@ Response typed(std::string_view type, std::string body) {
   return reply;
 }
 
-std::string_view name(contract::Health::State state) {
-  switch (state) {
-    case contract::Health::State::ready: return "ready";
-    case contract::Health::State::starting: return "starting";
-    case contract::Health::State::failed: break;
-  }
-  return "failed";
-}
-
 Response health_check(const SystemView& view) {
   JsonWriter body;
   body.begin_object().field("Service Title", view.title).field("Version", view.version);

@@ -1,9 +1,11 @@
-#include "gateway/byte_reply.hpp"
+#include "gateway/json_service.hpp"
 
+#include <boost/json/serialize.hpp>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "contract/json.hpp"
 #include "gateway/error_reply.hpp"
 
 namespace opaline::gateway {
@@ -46,9 +48,7 @@ class StreamedBody final : public http::BodyStream {
   bool ended_ = false;
 };
 
-}  // namespace
-
-http::Response stream_reply(std::unique_ptr<contract::ByteStream> stream, Call call) {
+http::Response streamed(std::unique_ptr<contract::ByteStream> stream, Call call) {
   http::Response reply;
   reply.headers.set("Content-Type", stream->content_type());
   reply.headers.set("Cache-Control", "no-store");
@@ -58,11 +58,35 @@ http::Response stream_reply(std::unique_ptr<contract::ByteStream> stream, Call c
   return reply;
 }
 
-http::Response bytes_reply(contract::BytesReply bytes) {
+http::Response whole(contract::BytesReply bytes) {
   http::Response reply;
   reply.headers.set("Content-Type", std::move(bytes.content_type));
   reply.body = std::move(bytes.bytes);
   return reply;
+}
+
+}  // namespace
+
+Result<contract::JsonRequest> read_json_request(std::string_view body) {
+  contract::JsonRequest request;
+  OPALINE_TRY(request.body, contract::parse_json(body));
+  if (const boost::json::object* object = request.body.if_object()) {
+    contract::Fields fields(*object);
+    request.stream = fields.flag("stream").value_or(false);
+    OPALINE_TRY_DO(fields.check());
+  }
+  return request;
+}
+
+Result<http::Response> json_service_reply(contract::Reply reply, Call call) {
+  if (auto* json = std::get_if<contract::JsonReply>(&reply)) {
+    return http::Response::json(200, boost::json::serialize(json->body));
+  }
+  if (auto* bytes = std::get_if<contract::BytesReply>(&reply)) return whole(std::move(*bytes));
+  if (auto* stream = std::get_if<std::unique_ptr<contract::ByteStream>>(&reply)) {
+    return streamed(std::move(*stream), std::move(call));
+  }
+  return base::fail(base::ErrorCode::internal, "the service answered with another kind of reply");
 }
 
 }  // namespace opaline::gateway
