@@ -177,14 +177,13 @@ base::Result<json::value> JsonRun::inputs_of(Graph::Node node) const {
 }
 
 base::Result<json::value> JsonRun::gather(Graph::Node node) const {
-  std::vector<Graph::Node> sources;
-  bool from_request = graph_.predecessors(node).empty();
-  for (const Graph::Node before : graph_.predecessors(node)) {
-    collect(before, sources, from_request);
-  }
+  Sources sources{.seen = std::vector<bool>(graph_.size()),
+                  .steps = {},
+                  .request = graph_.predecessors(node).empty()};
+  for (const Graph::Node before : graph_.predecessors(node)) collect(before, sources);
   std::vector<const json::value*> parts;
-  if (from_request) parts.push_back(&request_.inputs);
-  for (const Graph::Node source : sources) {
+  if (sources.request) parts.push_back(&request_.inputs);
+  for (const Graph::Node source : sources.steps) {
     const auto* value = std::get_if<json::value>(&results_[places_[source]].output);
     if (value == nullptr) {
       return base::fail(failure("step '" + graph_.name(source) +
@@ -197,17 +196,16 @@ base::Result<json::value> JsonRun::gather(Graph::Node node) const {
 }
 
 /// The steps whose outputs `node` hands on: itself, or those before one that has none.
-void JsonRun::collect(Graph::Node node, std::vector<Graph::Node>& sources,
-                      bool& from_request) const {
+void JsonRun::collect(Graph::Node node, Sources& sources) const {
+  if (sources.seen[node]) return;
+  sources.seen[node] = true;
   if (places_[node] != kNone) {
-    if (std::ranges::find(sources, node) == sources.end()) sources.push_back(node);
+    sources.steps.push_back(node);
     return;
   }
   if (plan().dropped(node)) return;
-  if (graph_.predecessors(node).empty()) from_request = true;
-  for (const Graph::Node before : graph_.predecessors(node)) {
-    collect(before, sources, from_request);
-  }
+  if (graph_.predecessors(node).empty()) sources.request = true;
+  for (const Graph::Node before : graph_.predecessors(node)) collect(before, sources);
 }
 
 JsonRun::Delivery JsonRun::delivery_of(Graph::Node node) const {

@@ -26,6 +26,12 @@ class JsonRun final : private StepLoop {
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
   /// How a generating step answers.
   enum class Delivery { whole, streamed, relayed };
+  /// Where what a step gets comes from.
+  struct Sources {
+    std::vector<bool> seen;  // Of each node, so that none is looked through twice.
+    std::vector<Graph::Node> steps;
+    bool request = false;
+  };
 
   // The loop's.
   base::Task<> run_step(Graph::Node node) override;
@@ -36,7 +42,7 @@ class JsonRun final : private StepLoop {
   base::Task<base::Result<void>> call(Graph::Node node, Clock::time_point started);
   base::Result<boost::json::value> inputs_of(Graph::Node node) const;
   base::Result<boost::json::value> gather(Graph::Node node) const;
-  void collect(Graph::Node node, std::vector<Graph::Node>& sources, bool& from_request) const;
+  void collect(Graph::Node node, Sources& sources) const;
   [[nodiscard]] Delivery delivery_of(Graph::Node node) const;
   void overlay(boost::json::value& inputs, Delivery delivery) const;
   [[nodiscard]] Scope scope_of(Graph::Node node) const;

@@ -35,6 +35,32 @@ TEST_F(ShapedStepsTest, AStepWhoseConditionDoesNotHoldIsPassedOver) {
   EXPECT_EQ(json::serialize(asked("c")), R"({"hits":[]})") << "what the step before would have got";
 }
 
+TEST_F(ShapedStepsTest, WhatIsPassedOverInManyLayersIsLookedThroughOnce) {
+  // Every way through the layers is one of 4²⁰.
+  const auto node = [](int layer, int place) {
+    return "p" + std::to_string(layer) + "_" + std::to_string(place);
+  };
+  std::string edges;
+  for (int place = 0; place < 4; ++place) {
+    edges += "a>" + node(0, place) + " b>" + node(0, place) + " " + node(19, place) + ">end ";
+    for (int layer = 1; layer < 20; ++layer) {
+      for (int before = 0; before < 4; ++before) {
+        edges += node(layer - 1, before) + ">" + node(layer, place) + " ";
+      }
+    }
+  }
+  edges.pop_back();
+  shaped(edges, {{"a", says(R"({"x":1,"from":"a"})")}, {"b", says(R"({"from":"b"})")}},
+         [](JsonFlow& flow) {
+           for (Graph::Node one = 0; one < flow.graph.size(); ++one) {
+             if (flow.graph.name(one).starts_with("p")) flow.steps[one].when = expression("false");
+           }
+         });
+  ask("{}");
+  EXPECT_THAT(ran(), ElementsAre("a", "b", "end"));
+  EXPECT_EQ(json::serialize(asked("end")), R"({"x":1,"from":"b"})") << "in the graph's order";
+}
+
 TEST_F(ShapedStepsTest, AConditionThatCannotBeDecidedIsAnError) {
   shaped("a>b", {{"a", says(R"({"n":"x"})")}},
          [](JsonFlow& flow) { step(flow, "b").when = expression("steps.a.n > 0"); });
