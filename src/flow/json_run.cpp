@@ -1,7 +1,5 @@
 #include "flow/json_run.hpp"
 
-#include <re2/re2.h>
-
 #include <algorithm>
 #include <exception>
 #include <iterator>
@@ -9,6 +7,7 @@
 
 #include "base/limits.hpp"
 #include "base/log.hpp"
+#include "flow/black_list.hpp"
 #include "flow/map_call.hpp"
 #include "flow/sentence_relay.hpp"
 
@@ -352,7 +351,7 @@ base::Task<base::Result<void>> JsonRun::accept(Graph::Node node, JsonOrBytes out
   } else {
     value = std::get<json::value>(std::move(output));
   }
-  const bool blocked = cut_black_list(node, value);
+  OPALINE_CO_TRY(const bool blocked, cut_black_list(node, value));
   const auto* object = value.if_object();
   const auto* text = object ? object->if_contains("text") : nullptr;
   if (blocked && request_.stream && text != nullptr && text->is_string()) {
@@ -375,30 +374,13 @@ base::Result<void> JsonRun::put_shaped(Graph::Node node, json::value output) {
 }
 
 /// @return whether there was a list, and nothing follows `node` any more.
-bool JsonRun::cut_black_list(Graph::Node node, const json::value& output) {
-  const auto* object = output.if_object();
-  const auto* list = object ? object->if_contains("downstream_black_list") : nullptr;
-  const auto* patterns = list ? list->if_array() : nullptr;
-  if (patterns == nullptr || patterns->empty()) return false;
-  RE2::Options options;
-  options.set_log_errors(false);
-  options.set_max_mem(limits::kPatternBytes);
-  for (const json::value& one : *patterns) {
-    if (!one.is_string()) continue;
-    const std::string_view text = one.get_string();
-    const RE2 pattern(re2::StringPiece(text.data(), text.size()), options);
-    if (!pattern.ok()) {
-      base::log(base::LogLevel::warning, "black_list_pattern_ignored",
-                {{"step", graph_.name(node)}, {"reason", pattern.error()}});
-      continue;
-    }
-    const std::vector<Graph::Node> after = graph_.successors(node);
-    for (const Graph::Node next : after) {
-      if (!RE2::PartialMatch(graph_.name(next), pattern)) continue;
-      graph_.disconnect(node, next);
-      // Whatever else leads there, and whichever of them ends first: it is not to be run.
-      plan().drop(next);
-    }
+base::Result<bool> JsonRun::cut_black_list(Graph::Node node, const json::value& output) {
+  OPALINE_TRY(const auto forbidden, black_listed(output, graph_, node));
+  if (!forbidden) return false;
+  for (const Graph::Node next : *forbidden) {
+    graph_.disconnect(node, next);
+    // Whatever else leads there, and whichever of them ends first: it is not to be run.
+    plan().drop(next);
   }
   return graph_.successors(node).empty();
 }

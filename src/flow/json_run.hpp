@@ -61,7 +61,7 @@ class JsonRun final : private StepLoop {
   base::Task<base::Result<void>> accept(Graph::Node node, JsonOrBytes output,
                                         boost::json::value inputs);
   base::Result<void> put_shaped(Graph::Node node, boost::json::value output);
-  [[nodiscard]] bool cut_black_list(Graph::Node node, const boost::json::value& output);
+  base::Result<bool> cut_black_list(Graph::Node node, const boost::json::value& output);
   void put(Graph::Node node, JsonStepOutput output);
 
   // How it ends.

@@ -110,8 +110,9 @@ struct JsonFlowReply {
 /// - A step starts when all that lead to it have ended; it gets their outputs merged (of equal keys
 ///   the last predecessor's holds). Steps that nothing leads to get the request's inputs.
 /// - `downstream_black_list` in an output, a list of regular expressions (RE2): following steps
-///   whose names match are not run, whatever else leads to them. If none is left and a stream was
-///   wanted, the output's `text` is streamed as OPEA's events.
+///   whose names match are not run, whatever else leads to them. A list that cannot be read is an
+///   error of the step. If none is left and a stream was wanted, the output's `text` is streamed as
+///   OPEA's events.
 /// - A generating step is streamed when nothing follows it; or exactly one step, which nothing
 ///   follows: then each sentence goes to that one as {"text": …}, and what it says is streamed (see
 ///   SentenceRelay). Otherwise it is asked for its whole answer.

@@ -82,10 +82,12 @@ TEST_F(OrchestratorTest, ABlockedRequestStreamsTheReason) {
   EXPECT_TRUE(services_["llm"]->requests.empty());
 }
 
-TEST_F(OrchestratorTest, IgnoresAPatternThatIsNone) {
-  flow("a>b", {{"a", says(R"({"downstream_black_list":["(", 7]})")}});
-  auto reply = run({.inputs = of("{}"), .parameters = {}, .stream = false});
-  EXPECT_NE(reply.find("b"), nullptr);
+TEST_F(OrchestratorTest, ABlackListThatCannotBeReadLetsNothingThrough) {
+  flow("guard>llm", {{"guard", says(R"({"downstream_black_list":["(?!safe).*"]})")}});
+  const base::Error error = error_of({.inputs = of("{}"), .parameters = {}, .stream = false});
+  EXPECT_EQ(error.code, ErrorCode::failed_precondition);
+  EXPECT_THAT(error.message, HasSubstr("step 'guard': the 'downstream_black_list' of its answer"));
+  EXPECT_TRUE(services_["llm"]->requests.empty());
 }
 
 TEST_F(OrchestratorTest, StreamsTheLastGeneratingStep) {
