@@ -101,6 +101,7 @@ base::Result<void> Assembly::reload(const UpSettings& settings) {
 base::Task<http::Response> Assembly::answer(http::Request request, base::Context context) {
   // One that is answered now keeps its flow to the end.
   const std::shared_ptr<ServedFlow> flow = current_.load();
+  context.lease = flow;
   http::Response reply = co_await flow->gateway().answer(std::move(request), std::move(context));
   if (reply.stream) reply.stream = std::make_unique<KeptBody>(flow, std::move(reply.stream));
   co_return reply;

@@ -20,6 +20,9 @@ struct Context {
   std::shared_ptr<Cancellation> cancellation = Cancellation::create();
   std::string tenant = "default";
   std::string principal = "anonymous";
+  /// Keeps what the request runs in; may be null. Owners: who answers the request, and work that
+  /// outlives it, to its end.
+  std::shared_ptr<const void> lease;
 
   /// Time left, never negative; `Clock::duration::max()` without a deadline.
   [[nodiscard]] Clock::duration remaining() const;

@@ -8,12 +8,14 @@
 namespace opaline::gateway {
 
 AnswerPump::AnswerPump(boost::asio::any_io_executor executor,
-                       std::unique_ptr<contract::ChatStream> answer)
-    : answer_(std::move(answer)), arrived_(executor), taken_(executor) {}
+                       std::unique_ptr<contract::ChatStream> answer,
+                       std::shared_ptr<const void> lease)
+    : lease_(std::move(lease)), answer_(std::move(answer)), arrived_(executor), taken_(executor) {}
 
 std::shared_ptr<AnswerPump> AnswerPump::start(boost::asio::any_io_executor executor,
-                                              std::unique_ptr<contract::ChatStream> answer) {
-  std::shared_ptr<AnswerPump> pump(new AnswerPump(executor, std::move(answer)));
+                                              std::unique_ptr<contract::ChatStream> answer,
+                                              std::shared_ptr<const void> lease) {
+  std::shared_ptr<AnswerPump> pump(new AnswerPump(executor, std::move(answer), std::move(lease)));
   // Not in a TaskGroup: nobody waits for its end but its reader, and the task itself keeps alive
   // all that it uses.
   boost::asio::co_spawn(executor, pull(pump), [pump](std::exception_ptr thrown) {

@@ -24,8 +24,10 @@ class AnswerPump : public std::enable_shared_from_this<AnswerPump> {
   static constexpr std::size_t kAhead =
       64;  ///< Pieces held for a slow reader before pulling pauses.
 
+  /// @param lease kept until the answer is gone, see Context.
   [[nodiscard]] static std::shared_ptr<AnswerPump> start(
-      boost::asio::any_io_executor executor, std::unique_ptr<contract::ChatStream> answer);
+      boost::asio::any_io_executor executor, std::unique_ptr<contract::ChatStream> answer,
+      std::shared_ptr<const void> lease);
 
   /// Waits until there is something to take, at most until `deadline`. @return whether there is.
   base::Task<bool> wait(Clock::time_point deadline);
@@ -36,10 +38,12 @@ class AnswerPump : public std::enable_shared_from_this<AnswerPump> {
   void stop();
 
  private:
-  AnswerPump(boost::asio::any_io_executor executor, std::unique_ptr<contract::ChatStream> answer);
+  AnswerPump(boost::asio::any_io_executor executor, std::unique_ptr<contract::ChatStream> answer,
+             std::shared_ptr<const void> lease);
   static base::Task<> pull(std::shared_ptr<AnswerPump> self);
   void put(Item item);
 
+  std::shared_ptr<const void> lease_;  // Shared with the request. Goes last.
   std::unique_ptr<contract::ChatStream> answer_;
   std::deque<Item> items_;
   base::Event arrived_;

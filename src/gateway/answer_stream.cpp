@@ -117,7 +117,8 @@ Task<Result<http::Response>> stream_answer(std::unique_ptr<contract::ChatStream>
                                            base::Context context,
                                            std::shared_ptr<QueryRecord> record,
                                            AnswerStreamSettings settings) {
-  auto pump = AnswerPump::start(co_await boost::asio::this_coro::executor, std::move(answer));
+  auto pump = AnswerPump::start(co_await boost::asio::this_coro::executor, std::move(answer),
+                                context.lease);
   // From here on the body's end stops the pump, whatever happens.
   auto body = std::make_unique<AnswerBody>(pump, std::move(writer), std::move(context),
                                            std::move(record), settings);

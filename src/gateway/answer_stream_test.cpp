@@ -138,6 +138,25 @@ TEST_F(AnswerStream, EndsTheGenerationWhenItsReaderLeaves) {
   EXPECT_EQ(queries("cancelled"), 1);
 }
 
+TEST_F(AnswerStream, KeepsWhatItRunsInUntilTheAnswerHasEnded) {
+  const auto go = std::make_shared<base::Event>(loop_.get_executor());
+  const auto outlived = std::make_shared<bool>(false);
+  context_.lease = std::shared_ptr<const void>(
+      &loop_, [outlived, dropped = dropped_](const void*) { *outlived = *dropped; });
+  const std::weak_ptr<const void> lease = context_.lease;
+  auto reply = run(loop_, stream_answer(std::make_unique<LateStream>(go, dropped_),
+                                        chatqna_answer(), context_, nullptr, {.heartbeat = 5s}));
+  ASSERT_TRUE(reply);
+  reply->stream.reset();
+  context_ = {};
+  EXPECT_FALSE(lease.expired());
+  go->notify_all();
+  loop_.restart();
+  loop_.run_for(1s);
+  EXPECT_TRUE(lease.expired());
+  EXPECT_TRUE(*outlived);  // The answer went first.
+}
+
 TEST_F(AnswerStream, ReadsAheadOnlySoFar) {
   std::vector<Item> items;
   for (int i = 0; i < 300; ++i) items.push_back(piece("x"));

@@ -100,6 +100,24 @@ class ScriptedStream final : public contract::ChatStream {
   std::size_t next_ = 0;
 };
 
+/// A stream whose first piece comes at once, and which then notices nothing until it is let go.
+class LateStream final : public contract::ChatStream {
+ public:
+  LateStream(std::shared_ptr<base::Event> go, std::shared_ptr<bool> dropped)
+      : go_(std::move(go)), dropped_(std::move(dropped)) {}
+  ~LateStream() override { *dropped_ = true; }
+  base::Task<base::Result<contract::ChatDelta>> next() override {
+    if (!std::exchange(begun_, true)) co_return contract::ChatDelta{.text = "a", .end = {}};
+    co_await go_->wait();
+    co_return base::fail(base::ErrorCode::cancelled, "cancelled");
+  }
+
+ private:
+  std::shared_ptr<base::Event> go_;  // Shared with the test.
+  std::shared_ptr<bool> dropped_;    // Shared with the test.
+  bool begun_ = false;
+};
+
 inline contract::ChatDelta piece(std::string text) {
   contract::ChatDelta delta;
   delta.text = std::move(text);

@@ -2,9 +2,11 @@
 import http.server
 import json
 import threading
+import time
 
 import openai
 import pytest
+import requests
 
 from conftest import MARIGOLD
 
@@ -133,12 +135,14 @@ def test_metrics_have_the_names_of_the_guides(marigold):
 
 
 class ForeignModel(http.server.BaseHTTPRequestHandler):
-    """A chat model on another server that says one sentence and keeps what it was asked."""
+    """A chat model on another server that says one sentence, or streams two pieces, and keeps what it was asked."""
 
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
         self.server.asked.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+        if self.server.asked[-1].get("stream"):
+            return self.stream(self.server.asked[-1])
         text = "Full-time staff of Marigold Ltd receive 27 days of annual leave each year [1]."
         body = json.dumps({"id": "c1", "object": "chat.completion", "created": 1, "model": "foreign-7b",
                            "choices": [{"index": 0, "message": {"role": "assistant", "content": text},
@@ -150,6 +154,26 @@ class ForeignModel(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def stream(self, asked):
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+        head = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "foreign-7b"}
+        say = lambda text, reason=None: {**head, "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": reason}]}  # noqa: E731
+        chunks = [say("One"), say(" two", "stop")]
+        if asked.get("stream_options", {}).get("include_usage"):  # As vLLM does it.
+            chunks.append({**head, "choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}})
+        try:
+            for chunk in [*map(json.dumps, chunks), "[DONE]"]:
+                event = f"data: {chunk}\n\n".encode()
+                self.wfile.write(f"{len(event):x}\r\n".encode() + event + b"\r\n")
+                self.wfile.flush()
+                self.server.go_on.wait(30)
+            self.wfile.write(b"0\r\n\r\n")
+        except OSError:
+            self.server.left.set()
+
     def log_message(self, *arguments):
         pass
 
@@ -158,6 +182,10 @@ class ForeignModel(http.server.BaseHTTPRequestHandler):
 def foreign_model():
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), ForeignModel) as server:
         server.asked = []
+        server.go_on = threading.Event()
+        server.go_on.set()
+        server.left = threading.Event()
+        server.url = f"http://127.0.0.1:{server.server_port}/v1/chat/completions"
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
@@ -182,3 +210,37 @@ opea_mega_service:
     assert "27 days of annual leave" in said and QUESTION in asked["messages"][-1]["content"]
     assert "27 days" in reply["answer"] and "27 days" in reply["sources"][0]["quote"]
     assert reply["sources"][0]["source"] == "handbook/leave.md"
+
+
+def llm_alone(file, model, endpoint="/v1/chatqna"):
+    file.write_text(f"""opea_micro_services:
+  llm: {{endpoint: "{model.url}", model: foreign-7b}}
+opea_mega_service:
+  endpoint: {endpoint}
+  mega_flow: [llm]
+""")
+    return file
+
+
+def until(check, seconds=20):
+    limit = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+
+
+def test_a_client_leaves_in_the_middle_of_a_flow_that_was_replaced(start, tmp_path, foreign_model):
+    file = llm_alone(tmp_path / "flow.yaml", foreign_model)
+    server = start(file)
+    foreign_model.go_on.clear()
+    replies = [requests.post(server.url + "/v1/chatqna", json={"messages": "Hi"}, stream=True, timeout=60) for _ in range(8)]
+    for reply in replies:
+        assert b"One" in next(reply.iter_content(None))
+    llm_alone(file, foreign_model, endpoint="/v1/other")
+    until(lambda: any(event["event"] == "flow_reloaded" for event in server.events()))
+    for reply in replies:
+        reply.close()
+    foreign_model.go_on.set()
+    until(lambda: 'rag_queries_total{route="/v1/chatqna",status="cancelled"} 8' in server.get("/metrics").text)
+    assert "megaservice_request_pending 0" in server.get("/metrics").text
+    assert server.post("/v1/other", {"messages": "Hi", "stream": False}).status_code == 200

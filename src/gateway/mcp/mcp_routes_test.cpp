@@ -313,6 +313,37 @@ TEST_F(Mcp, StopsTheCallWhenTheClientLeaves) {
   EXPECT_TRUE(*dropped);
 }
 
+TEST_F(Mcp, KeepsWhatACallRunsInUntilItHasEnded) {
+  const auto go = std::make_shared<base::Event>(loop_.get_executor());
+  auto dropped = std::make_shared<bool>(false);
+  llm_.set([go, dropped](const auto&, const auto&) -> base::Result<contract::Reply> {
+    return contract::Reply(std::make_unique<LateStream>(go, dropped));
+  });
+  http::Request asked = request("POST", "/mcp",
+                                message(9, "tools/call",
+                                        {{"name", "ask"},
+                                         {"arguments", {{"question", "Is it so?"}}},
+                                         {"_meta", {{"progressToken", 1}}}}));
+  asked.headers.add("Accept", "text/event-stream");
+  const auto outlived = std::make_shared<bool>(false);
+  base::Context context{.request_id = "r-1"};
+  context.lease = std::shared_ptr<const void>(
+      &loop_, [outlived, dropped](const void*) { *outlived = *dropped; });
+  const std::weak_ptr<const void> lease = context.lease;
+  auto reply = run(loop_, gateway_->answer(std::move(asked), std::move(context)));
+  ASSERT_TRUE(reply.stream);
+  ASSERT_TRUE(run(loop_, reply.stream->next()));
+  reply.stream.reset();
+  llm_.contexts.clear();
+  for (ScriptedService* one : {&embedding_, &retrieval_, &reranking_}) one->contexts.clear();
+  EXPECT_FALSE(lease.expired());
+  go->notify_all();
+  loop_.restart();
+  loop_.run_for(std::chrono::seconds(1));
+  EXPECT_TRUE(lease.expired());
+  EXPECT_TRUE(*outlived);
+}
+
 TEST_F(Mcp, SpeaksTheOlderTransport) {
   auto listening = get("/sse");
   ASSERT_TRUE(listening.stream);

@@ -27,10 +27,13 @@ base::Task<> answer_into(std::shared_ptr<McpServer> server, RpcRequest request,
 void spawn_mcp_answer(boost::asio::any_io_executor executor, std::shared_ptr<McpServer> server,
                       RpcRequest request, McpExchange exchange, std::shared_ptr<McpOutbox> outbox,
                       std::function<void()> ended) {
-  // Not in a TaskGroup: nobody waits for its end but the client, whose leaving cancels it.
+  // Not in a TaskGroup: nobody waits for its end but the client, whose leaving cancels it. What it
+  // runs in stays until it has noticed.
+  auto lease = exchange.context.lease;
   auto task = answer_into(std::move(server), std::move(request), std::move(exchange), outbox);
   boost::asio::co_spawn(std::move(executor), std::move(task),
-                        [outbox, ended = std::move(ended)](const std::exception_ptr& thrown) {
+                        [outbox, ended = std::move(ended),
+                         lease = std::move(lease)](const std::exception_ptr& thrown) {
                           if (thrown) base::log_exception("mcp_answer_threw", thrown);
                           if (ended) ended();
                         });
