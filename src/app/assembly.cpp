@@ -6,7 +6,6 @@
 
 #include "app/listener.hpp"
 #include "engine/model_library.hpp"
-#include "flow/any_flow.hpp"
 #include "operations/observe/prometheus.hpp"
 
 namespace opaline::app {
@@ -52,20 +51,15 @@ class KeptBody final : public http::BodyStream {
 Assembly::Assembly() = default;
 Assembly::~Assembly() { stop(); }
 
-base::Result<std::unique_ptr<Assembly>> Assembly::create(const UpSettings& settings) {
+base::Result<std::unique_ptr<Assembly>> Assembly::create(const UpSettings& settings,
+                                                         const flow::AnyFlow& flow) {
   std::unique_ptr<Assembly> made(new Assembly);
-  OPALINE_TRY_DO(made->build(settings));
+  OPALINE_TRY_DO(made->build(settings, flow));
   return made;
 }
 
-base::Result<flow::AnyFlow> Assembly::load(const UpSettings& settings) {
-  if (settings.flow.empty()) return flow::AnyFlow(flow::built_in_flow());
-  return flow::load_any_flow(settings.flow);
-}
-
-base::Result<void> Assembly::build(const UpSettings& settings) {
-  OPALINE_TRY(const flow::AnyFlow file, load(settings));
-  const flow::FlowSpec spec = served_part(file);
+base::Result<void> Assembly::build(const UpSettings& settings, const flow::AnyFlow& flow) {
+  const flow::FlowSpec spec = served_part(flow);
   OPALINE_TRY(platform_.gateway, settings.listen.gateway());
   OPALINE_TRY_DO(build_models(settings, spec));
   if (find_own(spec, ServiceKind::retrieval) != nullptr ||
@@ -75,7 +69,7 @@ base::Result<void> Assembly::build(const UpSettings& settings) {
                                                    *platform_.models->embedding(), platform_.client,
                                                    platform_.metrics));
   }
-  OPALINE_TRY(first_, ServedFlow::create(file, platform_));
+  OPALINE_TRY(first_, ServedFlow::create(flow, platform_));
   current_.store(first_);
   OPALINE_TRY_DO(listen(settings));
   for (const flow::ServiceSpec& own : own_ports(spec)) {
@@ -85,16 +79,15 @@ base::Result<void> Assembly::build(const UpSettings& settings) {
   return {};
 }
 
-base::Result<void> Assembly::reload(const UpSettings& settings) {
-  OPALINE_TRY(const flow::AnyFlow file, load(settings));
+base::Result<void> Assembly::serve(const flow::AnyFlow& flow) {
   const flow::FlowSpec& now = first_->flow();
-  const flow::FlowSpec next = served_part(file);
+  const flow::FlowSpec next = served_part(flow);
   if (next.host != now.host || next.port != now.port || own_ports(next) != own_ports(now)) {
     return base::fail(base::ErrorCode::failed_precondition,
                       "hosts and ports change only when the server is started anew");
   }
-  OPALINE_TRY(auto flow, ServedFlow::create(file, platform_));
-  current_.store(std::move(flow));
+  OPALINE_TRY(auto served, ServedFlow::create(flow, platform_));
+  current_.store(std::move(served));
   return {};
 }
 

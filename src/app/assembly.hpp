@@ -9,6 +9,7 @@
 #include "app/served_flow.hpp"
 #include "app/settings.hpp"
 #include "base/result.hpp"
+#include "flow/any_flow.hpp"
 #include "gateway/microservice_gateway.hpp"
 #include "http/server.hpp"
 
@@ -19,15 +20,15 @@ namespace opaline::app {
 class Assembly {
  public:
   /// Builds everything and listens; nothing is accepted before start(). Models load behind.
-  /// @error a sentence for whatever is wrong: the flow file, a missing model, a folder in use, a
-  /// busy port.
-  [[nodiscard]] static base::Result<std::unique_ptr<Assembly>> create(const UpSettings& settings);
+  /// @error a sentence for whatever is wrong: a missing model, a folder in use, a busy port.
+  [[nodiscard]] static base::Result<std::unique_ptr<Assembly>> create(const UpSettings& settings,
+                                                                      const flow::AnyFlow& flow);
   ~Assembly();
 
   void start();
-  /// Reads the flow file again: new requests get what it says now, those under way keep theirs.
-  /// Any thread, one at a time. @error whatever is wrong; nothing has changed then.
-  base::Result<void> reload(const UpSettings& settings);
+  /// New requests go the way of this flow, those under way keep theirs. Any thread, one at a time.
+  /// @error whatever is wrong; nothing has changed then.
+  base::Result<void> serve(const flow::AnyFlow& flow);
   /// Listeners first, then services, then model processes. Idempotent.
   void stop();
 
@@ -43,8 +44,7 @@ class Assembly {
  private:
   Assembly();
 
-  static base::Result<flow::AnyFlow> load(const UpSettings& settings);
-  base::Result<void> build(const UpSettings& settings);
+  base::Result<void> build(const UpSettings& settings, const flow::AnyFlow& flow);
   base::Result<void> build_models(const UpSettings& settings, const flow::FlowSpec& spec);
   base::Result<void> listen(const UpSettings& settings);
   base::Result<void> listen_for_service(const UpSettings& settings, const flow::ServiceSpec& spec,

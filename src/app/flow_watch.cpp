@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
+#include <system_error>
 #include <utility>
-
-#include "flow/any_flow.hpp"
 
 namespace opaline::app {
 
@@ -25,37 +25,42 @@ void gather(const flow::AnyFlow& flow, const fs::path& file, std::vector<fs::pat
 }  // namespace
 
 FlowWatch::FlowWatch(fs::path file) : file_(std::move(file)) {
-  if (!file_.empty()) remember();
+  if (!file_.empty()) files_.push_back(file_);
+}
+
+base::Result<flow::AnyFlow> FlowWatch::load() {
+  if (file_.empty()) return flow::AnyFlow(flow::built_in_flow());
+  // What is written while it is read is seen too.
+  Stamps before = stamps();
+  auto flow = flow::load_any_flow(file_);
+  if (flow) {
+    files_.clear();
+    gather(*flow, file_, files_);
+  }
+  known_ = std::move(before);
+  known_.merge(stamps());
+  std::erase_if(known_, [this](const auto& one) {
+    return std::ranges::find(files_, one.first) == files_.end();
+  });
+  seen_ = known_;
+  return flow;
 }
 
 bool FlowWatch::changed() {
-  if (file_.empty()) return false;
-  std::string now = stamps();
+  Stamps now = stamps();
   const bool settled = now != known_ && now == seen_;
   seen_ = std::move(now);
-  if (settled) remember();
   return settled;
 }
 
-void FlowWatch::remember() {
-  files_.clear();
-  if (const auto flow = flow::load_any_flow(file_)) {
-    gather(*flow, file_, files_);
-  } else {
-    files_.push_back(file_);
-  }
-  known_ = stamps();
-  seen_ = known_;
-}
-
-std::string FlowWatch::stamps() const {
-  std::string all;
+FlowWatch::Stamps FlowWatch::stamps() const {
+  Stamps all;
   for (const fs::path& file : files_) {
     std::error_code error;
     const auto written = fs::last_write_time(file, error);
     const auto size = error ? 0 : fs::file_size(file, error);
-    all += fmt::format("{} {} {}\n", error ? "gone" : "there", written.time_since_epoch().count(),
-                       size);
+    all[file] =
+        fmt::format("{} {} {}", error ? "gone" : "there", written.time_since_epoch().count(), size);
   }
   return all;
 }

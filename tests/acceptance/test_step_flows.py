@@ -114,6 +114,22 @@ def test_a_changed_file_is_followed_and_a_wrong_one_changes_nothing(run, service
     until(lambda: ask() == {"inner": 2})
 
 
+def test_a_repaired_flow_inside_is_seen(run, services, tmp_path):  # noqa: F811
+    def write(text):
+        (tmp_path / "inner.yaml").write_text(text)
+
+    inner = "flow: inner\nsteps: {x: {input: {inner: %d}}}\n"
+    write(inner % 1)
+    server = run({"a": {"uses": "./inner.yaml"}})
+    ask = lambda: server.post("/v1/flow", {}).json()  # noqa: E731
+    assert ask() == {"inner": 1}
+    write(inner.replace("steps", "stepz") % 2)
+    until(lambda: any(event["event"] == "flow_not_reloaded" for event in server.events()))
+    assert ask() == {"inner": 1}
+    write(inner % 3)
+    until(lambda: ask() == {"inner": 3})
+
+
 def test_a_stream_under_way_keeps_its_flow(run, services, tmp_path):  # noqa: F811
     server = run({"a": {"uses": "words"}}, {"services": {"words": {"kind": "llm", "url": services.url + "/slow_words"}}})
     reply = requests.post(server.url + "/v1/flow", json={"text": "x", "stream": True}, stream=True, timeout=60)

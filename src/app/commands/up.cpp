@@ -60,7 +60,8 @@ void follow_flow(FlowWatch& watch, Assembly& assembly, const UpSettings& setting
     std::unique_lock lock(mutex);
     woken.wait_for(lock, stopping, 300ms, [] { return false; });
     if (stopping.stop_requested() || !watch.changed()) continue;
-    const auto done = assembly.reload(settings);
+    auto flow = watch.load();
+    const auto done = flow ? assembly.serve(*flow) : base::fail(std::move(flow).error());
     if (done) {
       base::log(base::LogLevel::info, "flow_reloaded", {{"file", settings.flow}});
       fmt::print("  flow     {} was read again; new requests go its way\n", settings.flow);
@@ -77,9 +78,10 @@ void follow_flow(FlowWatch& watch, Assembly& assembly, const UpSettings& setting
 int up(const std::shared_ptr<UpSettings>& settings) {
   base::set_log_level(settings->listen.log_level);
   StopSignal stop;
-  // Before the file is read: what is written while we start is seen too.
   FlowWatch watch(settings->flow);
-  auto assembly = Assembly::create(*settings);
+  const auto read = watch.load();
+  if (!read) return failed(read.error());
+  auto assembly = Assembly::create(*settings, *read);
   if (!assembly) return failed(assembly.error());
   (*assembly)->start();
   print_welcome(**assembly, *settings);
