@@ -29,11 +29,7 @@ JsonStep::OnError error_of(OnError on_error) {
   OPALINE_ASSERT(false);
 }
 
-/// Whether there is anything to do beside calling the service once.
-bool has_policy(const StepSpec& spec) {
-  return spec.policy.timeout || spec.policy.attempts > 1 || spec.policy.hedge_after ||
-         spec.fallback;
-}
+bool asks_again(const StepPolicy& policy) { return policy.attempts > 1 || policy.hedge_after; }
 
 }  // namespace
 
@@ -98,9 +94,10 @@ base::Result<JsonStep> BuiltFlow::build_step(const StepFlow& flow, const StepSpe
     OPALINE_TRY(step.service, build_sub_flow(flow.flows[*spec.sub_flow], spec, services));
   }
   if (step.service == nullptr) return step;
-  if (has_policy(spec)) {
-    contract::Service* fallback = spec.fallback ? given_[*spec.fallback] : nullptr;
-    step.service = &keep(std::make_unique<PolicyService>(*step.service, spec.policy, fallback));
+  step.timeout = spec.policy.timeout;
+  if (spec.fallback) step.fallback = given_[*spec.fallback];
+  if (asks_again(spec.policy)) {
+    step.service = &keep(std::make_unique<PolicyService>(*step.service, spec.policy));
   }
   if (spec.cache) {
     step.service = &keep(std::make_unique<StepCache>(

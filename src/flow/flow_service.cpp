@@ -52,7 +52,7 @@ contract::Health FlowService::health() const {
   const JsonFlow& flow = flow_.flow();
   for (Graph::Node node = 0; node < flow.graph.size(); ++node) {
     if (flow.steps[node].service == nullptr) continue;
-    contract::Health health = flow.steps[node].service->health();
+    contract::Health health = flow.steps[node].call().health();
     if (health.state == contract::Health::State::ready) continue;
     health.reason = flow.graph.name(node) + ": " + health.reason;
     return health;

@@ -148,8 +148,9 @@ base::Task<base::Result<void>> JsonRun::call(Graph::Node node, Clock::time_point
   }
   contract::JsonRequest request{.body = hooks_ ? inputs : std::move(inputs),
                                 .stream = delivery != Delivery::whole};
-  OPALINE_CO_TRY(contract::Reply reply,
-                 co_await step.service->call(std::move(request), context().child()));
+  OPALINE_CO_TRY(
+      contract::Reply reply,
+      co_await call_step(step.call(), std::move(request), context(), step.call().until(context())));
   if (auto* stream = std::get_if<std::unique_ptr<contract::ByteStream>>(&reply)) {
     if (delivery == Delivery::whole) co_return base::fail(failure("it streamed unasked"));
     take_stream(node, started, delivery, std::move(*stream));
@@ -290,8 +291,8 @@ base::Task<base::Result<void>> JsonRun::map(Graph::Node node, Clock::time_point 
   if (step.service != nullptr) {
     std::vector<json::value> inputs(std::make_move_iterator(answers.begin()),
                                     std::make_move_iterator(answers.end()));
-    OPALINE_CO_TRY(answers, co_await map_call(step.service, std::move(inputs),
-                                              step.map->concurrency, context()));
+    OPALINE_CO_TRY(answers, co_await map_call(step.call(), std::move(inputs), step.map->concurrency,
+                                              context()));
   }
   if (step.output) {
     const json::array given = std::move(answers);
@@ -329,7 +330,7 @@ void JsonRun::take_stream(Graph::Node node, Clock::time_point started, Delivery 
   if (delivery == Delivery::relayed) {
     place = graph_.successors(node).front();
     plan().skip(place);
-    stream = std::make_unique<SentenceRelay>(std::move(stream), *flow_.steps[place].service,
+    stream = std::make_unique<SentenceRelay>(std::move(stream), flow_.steps[place].call(),
                                              graph_.name(place), context());
   }
   if (hooks_) stream = hooks_->align_stream(std::move(stream), site(node));

@@ -122,7 +122,7 @@ class Simulation {
                           .backoff = std::chrono::milliseconds(0),
                           .hedge_after = {}};
         if (scenario.hedged.contains(node)) policy.hedge_after = std::chrono::milliseconds(0);
-        policies_.push_back(std::make_unique<PolicyService>(*step, std::move(policy), nullptr));
+        policies_.push_back(std::make_unique<PolicyService>(*step, std::move(policy)));
         step = policies_.back().get();
       }
       flow.steps[node].service = step;

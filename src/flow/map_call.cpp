@@ -18,8 +18,9 @@ namespace {
 /// Lives in the frame of map_call, which awaits its tasks.
 class Calls {
  public:
-  Calls(contract::Service& service, std::vector<json::value> inputs, base::Context context)
-      : service_(service),
+  Calls(StepCall step, std::vector<json::value> inputs, base::Context context)
+      : step_(step),
+        until_(step.until(context)),
         inputs_(std::move(inputs)),
         answers_(inputs_.size()),
         context_(std::move(context)),
@@ -62,10 +63,11 @@ class Calls {
  private:
   base::Task<base::Result<json::value>> ask(json::value input) {
     contract::JsonRequest request{.body = std::move(input), .stream = false};
-    auto reply = co_await contract::call<contract::JsonReply>(service_, std::move(request),
-                                                              context_.child());
-    if (!reply) co_return base::fail(std::move(reply).error());
-    co_return std::move(reply->body);
+    OPALINE_CO_TRY(contract::Reply reply,
+                   co_await call_step(step_, std::move(request), context_, until_));
+    if (auto* answer = std::get_if<contract::JsonReply>(&reply)) co_return std::move(answer->body);
+    co_return base::fail(base::ErrorCode::internal,
+                         "the service answered with another kind of reply");
   }
 
   void stop(std::size_t place, base::Error error) {
@@ -75,7 +77,8 @@ class Calls {
     cancellation_->request();
   }
 
-  contract::Service& service_;
+  const StepCall step_;
+  const base::Context::Clock::time_point until_;
   std::vector<json::value> inputs_;
   std::vector<json::value> answers_;
   base::Context context_;
@@ -88,13 +91,12 @@ class Calls {
 
 }  // namespace
 
-base::Task<base::Result<json::array>> map_call(contract::Service* service,
-                                               std::vector<json::value> inputs,
+base::Task<base::Result<json::array>> map_call(StepCall step, std::vector<json::value> inputs,
                                                std::size_t concurrency, base::Context context) {
   OPALINE_ASSERT(concurrency >= 1);
   const std::size_t workers = std::min(concurrency, inputs.size());
   base::TaskGroup tasks(co_await boost::asio::this_coro::executor);
-  Calls calls(*service, std::move(inputs), std::move(context));
+  Calls calls(step, std::move(inputs), std::move(context));
   for (std::size_t i = 0; i < workers; ++i) tasks.spawn(calls.work());
   co_await tasks.close();
   co_return calls.take();

@@ -23,6 +23,9 @@ std::optional<std::string> wrong(const JsonFlow& flow, Graph::Node node) {
   if (step.service != nullptr && step.service->kind() != contract::ServiceKind::custom) {
     return "it has no service that takes JSON";
   }
+  if (step.fallback != nullptr && step.fallback->kind() != contract::ServiceKind::custom) {
+    return "its fallback takes no JSON";
+  }
   if (step.map && (step.map->concurrency < 1 || step.map->concurrency > limits::kMapConcurrency)) {
     return "its map has a concurrency out of range";
   }

@@ -18,6 +18,7 @@
 #include "contract/service.hpp"
 #include "flow/expression.hpp"
 #include "flow/graph.hpp"
+#include "flow/step_call.hpp"
 #include "flow/step_hooks.hpp"
 #include "flow/step_report.hpp"
 #include "flow/value_template.hpp"
@@ -54,6 +55,10 @@ struct JsonStep {
   std::optional<Map> map;
   /// What it gives; `output` is what its service answered; of a map, for each element.
   std::optional<ValueTemplate> output;
+  /// Asked the same when the service has failed; of a map, for each element. Null: nobody is.
+  contract::Service* fallback = nullptr;
+  /// For all that is asked of the service, see StepCall; of a map, for all elements together.
+  std::optional<std::chrono::milliseconds> timeout;
   /// The first that holds is taken, the others are not run, whatever else leads to them. What is
   /// taken gets the step's `input`, or what the step itself would have.
   std::vector<Arm> arms;
@@ -61,6 +66,10 @@ struct JsonStep {
   /// handle: this step, which follows it, is run instead of all else that follows; it alone sees
   /// `error` {step, code, message}. When nothing fails it is not run.
   Graph::Node handler = 0;
+
+  [[nodiscard]] StepCall call() const {
+    return {.service = service, .fallback = fallback, .timeout = timeout};
+  }
 };
 
 /// Steps and how they follow one another.

@@ -42,7 +42,7 @@ std::string word_events(std::string_view text) {
 
 }  // namespace
 
-SentenceRelay::SentenceRelay(std::unique_ptr<contract::ByteStream> answer, contract::Service& step,
+SentenceRelay::SentenceRelay(std::unique_ptr<contract::ByteStream> answer, StepCall step,
                              std::string name, base::Context context)
     : answer_(std::move(answer)),
       step_(step),
@@ -88,10 +88,10 @@ base::Task<base::Result<std::string>> SentenceRelay::pass_on(std::string sentenc
   boost::json::object body;
   body.emplace("text", std::move(sentence));
   contract::JsonRequest request{.body = std::move(body), .stream = false};
-  auto reply =
-      co_await contract::call<contract::JsonReply>(step_, std::move(request), context_.child());
+  auto reply = co_await call_step(step_, std::move(request), context_, step_.until(context_));
   if (!reply) co_return wrong(std::move(reply).error());
-  const auto* object = reply->body.if_object();
+  const auto* answer = std::get_if<contract::JsonReply>(&*reply);
+  const auto* object = answer ? answer->body.if_object() : nullptr;
   const auto* text = object ? object->if_contains("text") : nullptr;
   if (text == nullptr || !text->is_string()) {
     co_return wrong({.code = base::ErrorCode::internal,

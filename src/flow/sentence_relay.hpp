@@ -10,6 +10,7 @@
 #include "contract/json_message.hpp"
 #include "contract/service.hpp"
 #include "flow/event_text.hpp"
+#include "flow/step_call.hpp"
 
 namespace opaline::flow {
 
@@ -19,9 +20,9 @@ namespace opaline::flow {
 /// the request's thread.
 class SentenceRelay final : public contract::ByteStream {
  public:
-  /// @param step must outlive this. @param name of the step, for errors.
-  SentenceRelay(std::unique_ptr<contract::ByteStream> answer, contract::Service& step,
-                std::string name, base::Context context);
+  /// @param name of the step, for errors. Its timeout holds for each sentence.
+  SentenceRelay(std::unique_ptr<contract::ByteStream> answer, StepCall step, std::string name,
+                base::Context context);
 
   [[nodiscard]] const std::string& content_type() const override { return content_type_; }
   /// @error of the answer, or of the step, led by its name.
@@ -33,7 +34,7 @@ class SentenceRelay final : public contract::ByteStream {
   base::Task<base::Result<std::string>> pass_on(std::string sentence);
 
   std::unique_ptr<contract::ByteStream> answer_;
-  contract::Service& step_;
+  const StepCall step_;
   std::string name_;
   base::Context context_;
   std::string content_type_ = "text/event-stream";

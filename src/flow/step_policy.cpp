@@ -140,39 +140,22 @@ bool RetryBudget::take() {
   return false;
 }
 
-PolicyService::PolicyService(contract::Service& service, StepPolicy policy,
-                             contract::Service* fallback)
-    : service_(service), policy_(std::move(policy)), fallback_(fallback) {
+PolicyService::PolicyService(contract::Service& service, StepPolicy policy)
+    : service_(service), policy_(std::move(policy)) {
   OPALINE_ASSERT(policy_.attempts >= 1);
   OPALINE_ASSERT(policy_.attempts <= limits::kStepAttempts);
-  OPALINE_ASSERT(fallback == nullptr || fallback->kind() == service.kind());
-}
-
-contract::Health PolicyService::health() const {
-  contract::Health health = service_.health();
-  // What can be answered in its place is ready enough.
-  if (health.state != contract::Health::State::ready && fallback_ != nullptr) {
-    return fallback_->health();
-  }
-  return health;
 }
 
 Task<Result<Reply>> PolicyService::call(Request request, Context context) {
-  const Context own = policy_.timeout ? context.within(*policy_.timeout) : context;
   budget_.called();
   for (int attempts = 1;; ++attempts) {
     Request again = request;
-    auto reply = co_await attempt(std::move(again), own);
+    auto reply = co_await attempt(std::move(again), context);
     if (reply) co_return reply;
-    const bool retry = !own.cancelled() && worth_retrying(reply.error(), attempts);
+    const bool retry = !context.cancelled() && worth_retrying(reply.error(), attempts);
     const auto delay = delay_before(attempts + 1, policy_.backoff);
-    if (retry && own.remaining() > delay && budget_.take()) {
-      co_await base::sleep_for(delay, own.cancellation);
-      continue;
-    }
-    if (fallback_ == nullptr || context.cancelled() || context.expired()) co_return reply;
-    base::log(base::LogLevel::warning, "step_falls_back", {{"reason", reply.error().message}});
-    co_return co_await fallback_->call(std::move(request), std::move(context));
+    if (!retry || context.remaining() <= delay || !budget_.take()) co_return reply;
+    co_await base::sleep_for(delay, context.cancellation);
   }
 }
 

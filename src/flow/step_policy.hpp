@@ -39,18 +39,17 @@ class RetryBudget {
   std::atomic<int> left_ = kMost;
 };
 
-/// A service under a policy, and who is asked when it fails all the same. Any thread; both services
-/// must outlive it and its streams.
+/// A service that is asked more than once as a policy says. Any thread; the service must outlive it
+/// and its streams. The policy's timeout is the step's business, see StepCall.
 class PolicyService final : public contract::Service {
  public:
-  /// @param fallback of the same kind, or null.
-  PolicyService(contract::Service& service, StepPolicy policy, contract::Service* fallback);
+  PolicyService(contract::Service& service, StepPolicy policy);
 
   [[nodiscard]] contract::ServiceKind kind() const override { return service_.kind(); }
-  /// @error the last attempt's, or the fallback's.
+  /// @error the last attempt's.
   base::Task<base::Result<contract::Reply>> call(contract::Request request,
                                                  base::Context context) override;
-  [[nodiscard]] contract::Health health() const override;
+  [[nodiscard]] contract::Health health() const override { return service_.health(); }
 
  private:
   base::Task<base::Result<contract::Reply>> attempt(contract::Request request,
@@ -60,7 +59,6 @@ class PolicyService final : public contract::Service {
 
   contract::Service& service_;
   const StepPolicy policy_;
-  contract::Service* const fallback_;
   RetryBudget budget_;
 };
 

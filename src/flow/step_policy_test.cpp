@@ -27,13 +27,10 @@ class StepPolicyTest : public testing::Test {
       if (!code) return JsonReply{.body = "good"};
       return base::fail(*code, "no");
     };
-    fallback_.script = [](const Request&) -> base::Result<Reply> {
-      return JsonReply{.body = "second best"};
-    };
   }
 
-  void start(StepPolicy policy, contract::Service* fallback = nullptr) {
-    made_ = std::make_unique<PolicyService>(service_, std::move(policy), fallback);
+  void start(StepPolicy policy) {
+    made_ = std::make_unique<PolicyService>(service_, std::move(policy));
     again();
   }
   void again() {
@@ -50,7 +47,6 @@ class StepPolicyTest : public testing::Test {
   base::EventLoop loop_;
   Journal journal_;
   ScriptedService service_{"s", ServiceKind::custom, &journal_};
-  ScriptedService fallback_{"f", ServiceKind::custom, &journal_};
   std::vector<std::optional<ErrorCode>> answers_;
   base::Context context_;
   std::unique_ptr<PolicyService> made_;
@@ -84,8 +80,7 @@ TEST_F(StepPolicyTest, DoesNotRepeatForOneWhoLeft) {
          .attempts = 3,
          .retry_on = {ErrorCode::cancelled},
          .backoff = 0ms,
-         .hedge_after = {}},
-        &fallback_);
+         .hedge_after = {}});
   context_.cancellation->request();
   settle(loop_);
   EXPECT_EQ(said(), "cancelled");
@@ -97,18 +92,6 @@ TEST_F(StepPolicyTest, DoesNotWaitLongerThanTheRequestHasTime) {
   context_.deadline = base::Context::Clock::now() + 1s;
   start({.timeout = {}, .attempts = 3, .backoff = 10s, .hedge_after = {}});
   EXPECT_EQ(said(), "unavailable");
-}
-
-TEST_F(StepPolicyTest, PassesItsTimeOn) {
-  start({.timeout = 5s, .hedge_after = {}});
-  EXPECT_EQ(said(), "good");
-  EXPECT_LE(service_.contexts.at(0).remaining(), 5s);
-}
-
-TEST_F(StepPolicyTest, AsksTheFallbackWhenNothingHelps) {
-  answers_ = {ErrorCode::internal};
-  start({.timeout = {}, .hedge_after = {}}, &fallback_);
-  EXPECT_EQ(said(), "second best");
 }
 
 TEST_F(StepPolicyTest, RetriesStayWithinABudget) {
