@@ -102,7 +102,7 @@ def test_a_service_that_lies_about_its_answer_is_found_out(shouting, launch):
 
 
 @pytest.mark.parametrize("card, expected", [
-    ({}, "url"), ({"url": "ftp://x"}, "url"), ({"url": "http://h/x", "lease_seconds": 0}, "lease_seconds"),
+    ({}, "url"), ({"url": "ftp://x"}, "url"), ({"url": "unix:/run/x.sock"}, "http://"), ({"url": "http://h/x", "lease_seconds": 0}, "lease_seconds"),
     ({"url": "http://h/x", "health": "splendid"}, "health"), ({"url": "http://h/x", "input_schema": 7}, "input_schema")])
 def test_a_wrong_card_is_refused_with_the_field(shouting, card, expected):
     reply = requests.put(f"{shouting.url}/v1/services/shout", json=card, timeout=10)

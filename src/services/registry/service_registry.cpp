@@ -30,6 +30,11 @@ base::Result<void> check(std::string_view name, const ServiceInstance& instance,
   }
   const auto endpoint = http::Endpoint::parse(instance.url);
   if (!endpoint) return wrong("field 'url': " + endpoint.error().message);
+  // A client must not make the flow speak to any socket file that this process may open.
+  if (endpoint->scheme == http::Endpoint::Scheme::unix_socket) {
+    return wrong("field 'url': a service that registers itself is at http://… or https://…, not '" +
+                 instance.url + "'");
+  }
   if (instance.lease < std::chrono::seconds(1) || instance.lease > limits::kServiceLease) {
     return wrong("field 'lease_seconds' must be between 1 and " +
                  std::to_string(limits::kServiceLease.count()));

@@ -51,9 +51,9 @@ class ServiceRegistry {
   explicit ServiceRegistry(std::function<Clock::time_point()> now = &Clock::now);
 
   /// Registers an instance, or renews its lease. @return whether it is new.
-  /// @error invalid_argument: the name, the URL or the lease is none (1 s … limits::kServiceLease),
-  /// or the card is too large; resource_exhausted: limits::kRegisteredServices or
-  /// limits::kServiceInstances are there.
+  /// @error invalid_argument: the name, the URL (http, https) or the lease is none
+  /// (1 s … limits::kServiceLease), or the card is too large; resource_exhausted:
+  /// limits::kRegisteredServices or limits::kServiceInstances are there.
   base::Result<bool> put(std::string_view name, ServiceInstance instance, ServiceCard card);
   /// Takes an instance out, or all of the service when `url` is empty. @error not_found.
   base::Result<void> remove(std::string_view name, std::string_view url);

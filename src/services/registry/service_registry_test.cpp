@@ -77,6 +77,17 @@ TEST_F(ServiceRegistryTest, RefusesWhatIsNone) {
             ErrorCode::invalid_argument);
 }
 
+TEST_F(ServiceRegistryTest, RefusesSocketsOfThisMachine) {
+  for (const char* url : {"unix:/run/docker.sock", "UNIX:///run/docker.sock", "unix:/a.sock:/b"}) {
+    const auto refused = put("x", url);
+    ASSERT_FALSE(refused) << url;
+    EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument);
+    EXPECT_TRUE(refused.error().message.contains("field 'url'")) << refused.error().message;
+    EXPECT_TRUE(refused.error().message.contains("http://")) << refused.error().message;
+  }
+  EXPECT_TRUE(put("x", "https://h/v1/x"));
+}
+
 TEST_F(ServiceRegistryTest, IsBounded) {
   for (std::size_t i = 0; i < limits::kServiceInstances; ++i) {
     ASSERT_TRUE(put("x", "http://h:" + std::to_string(i + 1) + "/"));
