@@ -106,6 +106,7 @@ std::vector<Route> make_routes(const GatewaySettings& settings, const Collaborat
   append(routes,
          mcp_routes(mcp_tools({.answering = answering ? &*answering : nullptr,
                                .json_endpoint = with.json_flow ? with.flow.endpoint : "",
+                               .flow = with.flow,
                                .routes = routes,
                                .services = with.services}),
                     {.version = settings.version, .heartbeat = settings.heartbeat}, metrics));

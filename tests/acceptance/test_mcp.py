@@ -230,10 +230,12 @@ def test_a_flow_is_a_tool(run):
     server = run({"a": "add"}, ["a"])
 
     async def act(session):
-        return [tool.name for tool in (await session.list_tools()).tools], await session.call_tool("flow", {"number": 1})
+        return (await session.list_tools()).tools, await session.call_tool("flow", {"number": 1})
 
-    names, result = with_session("http", server.url, act)
-    assert "flow" in names and "ask" not in names
+    listed, result = with_session("http", server.url, act)
+    tools = {tool.name: tool.annotations for tool in listed}
+    assert tools["flow"].openWorldHint and not tools["flow"].readOnlyHint  # Nobody knows what its services do.
+    assert "ask" not in tools
     assert result.structuredContent == {"number": 2} and json.loads(result.content[0].text) == {"number": 2}
 
 

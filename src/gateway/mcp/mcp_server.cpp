@@ -47,8 +47,11 @@ void write_tool(JsonWriter& body, const McpTool& tool) {
   body.begin_object().field("name", tool.name).field("title", tool.title);
   body.field("description", tool.description).key("inputSchema").raw(tool.input_schema);
   body.key("outputSchema").raw(tool.output_schema).key("annotations").begin_object();
-  body.field("title", tool.title).field("readOnlyHint", true).field("openWorldHint", false);
-  body.end_object().end_object();
+  body.field("title", tool.title);
+  const bool reads = tool.effect == McpTool::Effect::reads;
+  // Without the hint a client takes the worst for granted, and that is what is known.
+  if (reads) body.field("readOnlyHint", true);
+  body.field("openWorldHint", !reads).end_object().end_object();
 }
 
 /// What tells a client how far a call is; nothing when it did not ask.

@@ -145,11 +145,21 @@ McpTool ask_tool(const Answering& answering) {
               "answer rests on. Says so when the documents have no answer.",
           .input_schema = std::string(kAskInput),
           .output_schema = std::string(kAskOutput),
+          .effect = McpTool::Effect::reads,
           .cost = Route::Cost::query,
           // Owner: the tool.
           .answer = [kept = std::make_shared<const Answering>(answering)](McpToolCall call) {
             return ask(kept.get(), std::move(call));
           }};
+}
+
+/// Of a flow that passes JSON.
+McpTool::Effect effect_of(const flow::FlowSpec& flow) {
+  const bool ours = std::ranges::all_of(flow.services, [](const flow::ServiceSpec& service) {
+    return service.url.empty() && service.kind != contract::ServiceKind::custom &&
+           service.kind != contract::ServiceKind::dataprep;
+  });
+  return ours ? McpTool::Effect::reads : McpTool::Effect::unknown;
 }
 
 // ---- What routes answer
@@ -252,7 +262,8 @@ std::vector<McpTool> mcp_tools(const McpToolSources& from) {
          .description = "Runs this server's flow. The arguments are what its first steps get, the "
                         "result is what its last step says.",
          .input_schema = std::string(kOpen),
-         .output_schema = std::string(kOpen)},
+         .output_schema = std::string(kOpen),
+         .effect = effect_of(from.flow)},
         as_it_is);
   }
   if (from.services.retrieval != nullptr) {
@@ -261,7 +272,8 @@ std::vector<McpTool> mcp_tools(const McpToolSources& from) {
          .title = "Search the documents",
          .description = "Finds the passages of this server's documents that fit a question best.",
          .input_schema = std::string(kSearchInput),
-         .output_schema = std::string(kSearchOutput)},
+         .output_schema = std::string(kSearchOutput),
+         .effect = McpTool::Effect::reads},
         passages);
   }
   if (from.services.embedding != nullptr) {
@@ -270,7 +282,8 @@ std::vector<McpTool> mcp_tools(const McpToolSources& from) {
          .title = "Embed texts",
          .description = "Turns texts into vectors whose cosine says how close their meanings are.",
          .input_schema = std::string(kEmbedInput),
-         .output_schema = std::string(kEmbedOutput)},
+         .output_schema = std::string(kEmbedOutput),
+         .effect = McpTool::Effect::reads},
         as_it_is);
   }
   if (from.services.reranking != nullptr) {
@@ -279,7 +292,8 @@ std::vector<McpTool> mcp_tools(const McpToolSources& from) {
          .title = "Order texts",
          .description = "Orders texts by how well they answer a question, best first.",
          .input_schema = std::string(kRerankInput),
-         .output_schema = std::string(kRerankOutput)},
+         .output_schema = std::string(kRerankOutput),
+         .effect = McpTool::Effect::reads},
         as_it_is);
   }
   return tools;

@@ -29,13 +29,20 @@ struct McpToolReply {
 };
 
 /// Something that a client of the Model Context Protocol may call. Schemas are JSON Schema, as JSON
-/// text. No tool of ours changes anything.
+/// text.
 struct McpTool {
+  /// What a call does besides answering: a client may ask its user before it calls.
+  enum class Effect {
+    reads,    ///< Nothing, and nobody but this deployment has a say in it.
+    unknown,  ///< Services of the user's own are called, and what they do only they know.
+  };
+
   std::string name;
   std::string title;
   std::string description;
   std::string input_schema;
   std::string output_schema;
+  Effect effect = Effect::unknown;
   Route::Cost cost = Route::Cost::heavy;
   std::function<base::Task<base::Result<McpToolReply>>(McpToolCall)> answer;
 };
@@ -44,7 +51,8 @@ struct McpTool {
 struct McpToolSources {
   const Answering* answering = nullptr;  ///< Copied. Null: the flow passes JSON.
   std::string json_endpoint;             ///< Of a flow that passes JSON; it is among `routes`.
-  const std::vector<Route>& routes;      ///< What they answer, tools answer.
+  const flow::FlowSpec& flow;
+  const std::vector<Route>& routes;  ///< What they answer, tools answer.
   Services services;
 };
 
