@@ -219,12 +219,13 @@ Task<Result<Response>> listen(std::shared_ptr<McpServer> server, McpSettings set
 }
 
 Task<Result<Response>> take_message(std::shared_ptr<McpServer> server, Call call) {
+  // Read first: whoever has the stream must hand it on, for its end belongs to its own thread.
+  auto read = contract::read_rpc(call.request.body);
+  if (!read) co_return refused(ErrorCode::invalid_argument, nullptr, read.error());
   const std::string session(call.request.find_query("session_id").value_or(""));
   auto stream =
       server->sessions().find_stream({.session = session, .principal = call.context.principal});
   if (!stream) co_return base::fail(ErrorCode::not_found, "there is no such session; open /sse");
-  auto read = contract::read_rpc(call.request.body);
-  if (!read) co_return refused(ErrorCode::invalid_argument, nullptr, read.error());
   McpStream::deliver(std::move(stream), *std::move(read), std::move(call.context),
                      std::move(call.charge));
   co_return accepted();
