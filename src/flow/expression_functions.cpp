@@ -16,6 +16,7 @@
 #include "base/utf8.hpp"
 #include "contract/json.hpp"
 #include "contract/json_writer.hpp"
+#include "contract/retrieval_json.hpp"
 #include "flow/expression_tree.hpp"
 #include "flow/letter_case.hpp"
 
@@ -366,6 +367,12 @@ Outcome merge(Arguments arguments, Budget& budget) {
   return Operand(json::value(std::move(all)));
 }
 
+Outcome question(Arguments arguments, Budget& budget) {
+  std::string asked = contract::question_of_messages(arguments[0].get());
+  if (!budget.spend(asked.size())) return std::unexpected(too_large());
+  return Operand(json::value(std::move(asked)));
+}
+
 Outcome pluck(Arguments arguments, Budget& budget) {
   const std::string_view field = text(arguments[1]);
   json::array list;
@@ -479,6 +486,14 @@ constexpr std::array kFunctions = std::to_array<ExpressionFunction>({
      Type::list,
      OfNull::null,
      pluck},
+    {"question",
+     "question(text | messages)",
+     1,
+     1,
+     {kTextOrList, kAny, kAny},
+     Type::string,
+     OfNull::null,
+     question},
     {"replace",
      "replace(text, what, with)",
      3,
