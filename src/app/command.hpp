@@ -27,6 +27,7 @@ void add_documents(CLI::App& program, Action& action);
 void add_services(CLI::App& program, Action& action);
 void add_new(CLI::App& program, Action& action);
 void add_graph(CLI::App& program, Action& action);
+void add_flow(CLI::App& program, Action& action);
 void add_check(CLI::App& program, Action& action);
 void add_models(CLI::App& program, Action& action);
 void add_doctor(CLI::App& program, Action& action);

@@ -71,6 +71,7 @@ int run_command_line(int argc, char** argv) {
   add_new(program, action);
   add_check(program, action);
   add_graph(program, action);
+  add_flow(program, action);
   add_models(program, action);
   add_doctor(program, action);
   add_eval(program, action);

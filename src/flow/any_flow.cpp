@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/limits.hpp"
+#include "flow/dialects/dialect.hpp"
 #include "flow/flow_text.hpp"
 #include "flow/mistakes.hpp"
 #include "flow/step_flow_reader.hpp"
@@ -19,14 +20,25 @@ namespace {
 base::Result<AnyFlow> read(std::string_view yaml, const std::string& name,
                            const SubFlowLoader& load) {
   Mistakes mistakes(yaml);
-  const auto root = read_yaml(yaml, mistakes);
-  if (root && is_step_flow(*root)) {
+  auto root = read_yaml(yaml, mistakes);
+  if (!root) return base::fail(mistakes.error(name));
+  std::vector<std::string> notes;
+  if (auto translation = translate(*root, mistakes)) {
+    if (!mistakes.empty()) return base::fail(mistakes.error(name));
+    root = std::move(translation->root);
+    notes = std::move(translation->notes);
+  }
+  const auto with_notes = [&notes](auto flow) {
+    flow.notes.insert(flow.notes.begin(), notes.begin(), notes.end());
+    return AnyFlow(std::move(flow));
+  };
+  if (is_step_flow(*root)) {
     OPALINE_TRY(StepFlow flow, read_step_flow(*root, yaml, name, load, std::move(mistakes)));
-    return flow;
+    return with_notes(std::move(flow));
   }
   // Of OPEA's form, or of none: its reader says what was expected.
-  OPALINE_TRY(FlowSpec spec, read_flow(yaml, name));
-  return spec;
+  OPALINE_TRY(FlowSpec flow, read_flow(*root, yaml, name, std::move(mistakes)));
+  return with_notes(std::move(flow));
 }
 
 /// The files of one flow.

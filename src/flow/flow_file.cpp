@@ -27,10 +27,11 @@ constexpr std::string_view kFlow = "opea_mega_service";
 /// reading goes on.
 class FlowReader {
  public:
-  explicit FlowReader(std::string_view text) : text_(text), mistakes_(text) {}
+  FlowReader(std::string_view text, Mistakes mistakes)
+      : text_(text), mistakes_(std::move(mistakes)) {}
 
-  base::Result<FlowSpec> read(std::string_view name) {
-    if (const auto root = read_yaml(text_, mistakes_)) read_root(*root);
+  base::Result<FlowSpec> read(const YamlNode& root, std::string_view name) {
+    read_root(root);
     if (!mistakes_.empty()) return base::fail(mistakes_.error(name));
     return std::move(spec_);
   }
@@ -339,7 +340,15 @@ class FlowReader {
 }  // namespace
 
 base::Result<FlowSpec> read_flow(std::string_view yaml, const std::string& name) {
-  return FlowReader(yaml).read(name);
+  Mistakes mistakes(yaml);
+  const auto root = read_yaml(yaml, mistakes);
+  if (!root) return base::fail(mistakes.error(name));
+  return read_flow(*root, yaml, name, std::move(mistakes));
+}
+
+base::Result<FlowSpec> read_flow(const YamlNode& root, std::string_view text,
+                                 const std::string& name, Mistakes mistakes) {
+  return FlowReader(text, std::move(mistakes)).read(root, name);
 }
 
 base::Result<FlowSpec> load_flow(const std::filesystem::path& file) {

@@ -11,6 +11,7 @@
 #include "base/result.hpp"
 #include "contract/service.hpp"
 #include "flow/graph.hpp"
+#include "flow/yaml_reader.hpp"
 
 namespace opaline::flow {
 
@@ -56,6 +57,9 @@ struct FlowSpec {
 /// line, column, what was expected, and a suggestion when one is near. All mistakes of the file are
 /// listed, one a line.
 [[nodiscard]] base::Result<FlowSpec> read_flow(std::string_view yaml, const std::string& name);
+/// The same of what was read already. @param mistakes of that reading; @param text the file's.
+[[nodiscard]] base::Result<FlowSpec> read_flow(const YamlNode& root, std::string_view text,
+                                               const std::string& name, Mistakes mistakes);
 /// The same from a file. @error not_found; permission_denied; invalid_argument (also: no regular
 /// file, or above limits::kFlowFileBytes); unavailable: it cannot be read.
 [[nodiscard]] base::Result<FlowSpec> load_flow(const std::filesystem::path& file);
