@@ -29,6 +29,11 @@ struct Error {
   ErrorCode code = ErrorCode::internal;
   std::string message;
   std::string detail;
+  /// Of a flow, where it failed: "retrieval", inside of another flow "outer.retrieval".
+  std::string step = {};
+  unsigned upstream_status = 0;  ///< The HTTP status of another server, if that was the reason.
+  /// Of `unavailable`: no byte of an answer came, so another server may be asked the same.
+  bool unanswered = false;
 
   friend bool operator==(const Error&, const Error&) = default;
 };

@@ -81,13 +81,9 @@ class Client::Exchange final : public ClientStream {
 
   /// Sends the request, which stays where it is until the task ends, and reads the reply's head.
   base::Task<base::Result<void>> run(const std::string* head, const ClientRequest* request) {
-    const auto written = co_await connection_->write(head, &request->body);
-    if (!written && (connection_->stopped() || !connection_->wrote()))
-      co_return base::fail(written.error());
-    // A server may answer and close before it has read everything; then its answer says why.
-    auto read = co_await read_head(request->method);
-    if (!read && !written) co_return base::fail(written.error());
-    co_return std::move(read);
+    auto ran = co_await attempt(head, request);
+    if (!ran) ran.error().unanswered = unanswered();
+    co_return ran;
   }
 
   /// Nothing of the reply has come, though the connection was let down.
@@ -124,6 +120,16 @@ class Client::Exchange final : public ClientStream {
   }
 
  private:
+  base::Task<base::Result<void>> attempt(const std::string* head, const ClientRequest* request) {
+    const auto written = co_await connection_->write(head, &request->body);
+    if (!written && (connection_->stopped() || !connection_->wrote()))
+      co_return base::fail(written.error());
+    // A server may answer and close before it has read everything; then its answer says why.
+    auto read = co_await read_head(request->method);
+    if (!read && !written) co_return base::fail(written.error());
+    co_return std::move(read);
+  }
+
   base::Task<base::Result<void>> read_head(std::string method) {
     for (std::size_t interim = 0; interim <= limits::kInterimReplies; ++interim) {
       HeadScanner scanner(HeadScanner::Kind::response);
@@ -218,7 +224,10 @@ base::Task<base::Result<std::unique_ptr<Client::Exchange>>> Client::start(Endpoi
   }
   auto connection = pool.make(executor, endpoint);
   OPALINE_CO_TRY_DO(connection->begin(context));
-  OPALINE_CO_TRY_DO(co_await connection->connect(trust));
+  if (auto connected = co_await connection->connect(trust); !connected) {
+    connected.error().unanswered = connected.error().code == base::ErrorCode::unavailable;
+    co_return base::fail(std::move(connected).error());
+  }
   auto exchange = std::make_unique<Exchange>(pool, std::move(connection));
   OPALINE_CO_TRY_DO(co_await exchange->run(&head, &request));
   co_return std::move(exchange);
