@@ -14,6 +14,7 @@
 #include "base/log.hpp"
 #include "base/random.hpp"
 #include "http/body_decoder.hpp"
+#include "http/deadline_header.hpp"
 #include "http/grammar.hpp"
 #include "http/reply_head.hpp"
 #include "http/target.hpp"
@@ -133,6 +134,8 @@ base::Task<bool> Connection::serve_one() {
                       .value_or(base::TraceContext::start());
   trace_ = context.trace;
   context.deadline = after(received.limits.time);
+  if (const auto left = time_left(received.request.headers))
+    context.deadline = std::min(context.deadline, after(*left));
   cancellation_ = context.cancellation;
   phase_ = Phase::answering;
   timeout_.set(context.deadline);

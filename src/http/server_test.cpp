@@ -336,6 +336,35 @@ TEST_F(ServerTest, GivesTheContextTheRoutesDeadline) {
   peer.read_reply();
 }
 
+TEST_F(ServerTest, GivesTheContextTheCallersDeadlineWhenItIsSooner) {
+  serve(
+      [](Request, base::Context context) -> Task<Response> {
+        const auto left = std::chrono::ceil<std::chrono::seconds>(context.remaining());
+        co_return Response::text(200, std::to_string(left.count()));
+      },
+      {.limits_for = [](const Request&) { return RequestLimits{.time = 60s}; }});
+  Peer peer = connect();
+  const auto left = [&peer](const std::string& header) {
+    peer.send("GET / HTTP/1.1\r\nHost: x\r\n" + header + "\r\n");
+    return peer.read_reply().second;
+  };
+  EXPECT_EQ(left("X-Request-Deadline-Ms: 20000\r\n"), "20");
+  EXPECT_EQ(left("X-Request-Deadline-Ms: 90000\r\n"), "60");
+  EXPECT_EQ(left("X-Request-Deadline-Ms: 0\r\n"), "0");
+  for (const char* bad : {"", "soon", "20s", "-1", "1.5", "99999999999999999999"})
+    EXPECT_EQ(left(std::string("X-Request-Deadline-Ms: ") + bad + "\r\n"), "60") << bad;
+}
+
+TEST_F(ServerTest, CancelsTheHandlerAtTheCallersDeadline) {
+  serve([](Request, base::Context context) -> Task<Response> {
+    co_await base::sleep_for(30s, context.cancellation);
+    co_return Response::text(200, context.cancelled() ? "stopped" : "slept");
+  });
+  Peer peer = connect();
+  peer.send("GET / HTTP/1.1\r\nHost: x\r\nx-request-deadline-ms: 20\r\n\r\n");
+  EXPECT_EQ(peer.read_reply().second, "stopped");
+}
+
 TEST_F(ServerTest, CountsRequestsAndConnections) {
   serve([](Request request, base::Context) -> Task<Response> {
     co_return Response::text(request.path == "/missing" ? 404 : 200, "");

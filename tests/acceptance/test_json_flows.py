@@ -175,3 +175,12 @@ def test_a_client_that_leaves_ends_the_stream_at_its_source(run, services, more)
     reply.close()
     assert services.left.wait(5)
     assert requests.get(server.url + "/health", timeout=10).status_code == 200
+
+
+def test_the_time_that_a_client_gives_is_kept(run, services):
+    server = run({"slow": {"url": services.url + "/slow_words"}}, ["slow"])
+    reply = server.post("/v1/flow", {"text": "x"}, headers={"X-Request-Deadline-Ms": "200"}, timeout=20)
+    assert reply.status_code == 504 and reply.json()["error"]["code"] == "deadline_exceeded"
+    [(_, _, headers)] = services.asked
+    assert 0 < int(headers["x-request-deadline-ms"]) <= 200
+    services.go_on.set()

@@ -8,6 +8,7 @@
 #include "base/limits.hpp"
 #include "base/random.hpp"
 #include "contract/event_stream.hpp"
+#include "http/deadline_header.hpp"
 #include "services/mcp/tool_result.hpp"
 
 namespace opaline::services {
@@ -101,7 +102,8 @@ Task<> McpClient::call_off(json::value id, McpSession session, base::Context con
   (void)co_await tell(contract::write_rpc_request(note), std::move(session), std::move(context));
 }
 
-http::ClientRequest McpClient::post(std::string body, const McpSession& session) const {
+http::ClientRequest McpClient::post(std::string body, const McpSession& session,
+                                    const base::Context& context) const {
   http::ClientRequest request;
   request.path = place_.path;
   request.body = std::move(body);
@@ -110,6 +112,7 @@ http::ClientRequest McpClient::post(std::string body, const McpSession& session)
   if (!place_.api_key.empty()) request.headers.add("Authorization", "Bearer " + place_.api_key);
   if (!session.id.empty()) request.headers.add("Mcp-Session-Id", session.id);
   if (!session.version.empty()) request.headers.add("MCP-Protocol-Version", session.version);
+  http::tell_time_left(request.headers, context);
   return request;
 }
 
@@ -120,7 +123,7 @@ base::Error McpClient::unreadable(std::string why) const {
 }
 
 Task<Result<void>> McpClient::tell(std::string message, McpSession session, base::Context context) {
-  http::ClientRequest asked = post(std::move(message), session);
+  http::ClientRequest asked = post(std::move(message), session, context);
   OPALINE_CO_TRY(http::ClientResponse reply,
                  co_await http_.send(place_.endpoint, std::move(asked), std::move(context)));
   if (!good(reply.status))
@@ -131,7 +134,7 @@ Task<Result<void>> McpClient::tell(std::string message, McpSession session, base
 Task<Result<McpClient::Answer>> McpClient::exchange(RpcRequest request, McpSession session,
                                                     base::Context context) {
   constexpr std::size_t kErrorBytes = 4096;
-  http::ClientRequest asked = post(contract::write_rpc_request(request), session);
+  http::ClientRequest asked = post(contract::write_rpc_request(request), session, context);
   OPALINE_CO_TRY(std::unique_ptr<http::ClientStream> stream,
                  co_await http_.open(place_.endpoint, std::move(asked), context));
   const unsigned status = stream->status();

@@ -65,7 +65,8 @@ class McpClient {
   base::Task<base::Result<void>> tell(std::string message, McpSession session,
                                       base::Context context);
   base::Task<> call_off(boost::json::value id, McpSession session, base::Context context);
-  [[nodiscard]] http::ClientRequest post(std::string body, const McpSession& session) const;
+  [[nodiscard]] http::ClientRequest post(std::string body, const McpSession& session,
+                                         const base::Context& context) const;
   [[nodiscard]] base::Error unreadable(std::string why) const;
 
   McpServerPlace place_;

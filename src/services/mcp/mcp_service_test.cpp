@@ -241,6 +241,7 @@ TEST_F(McpStep, TellsTheServerWhenTheTimeIsOver) {
   context.deadline = base::Context::Clock::now() + std::chrono::milliseconds(200);
   EXPECT_EQ(call({{"a", 1}}, context).error().code, ErrorCode::deadline_exceeded);
   const auto asked = requests();
+  EXPECT_TRUE(asked.front().headers.find("x-request-deadline-ms"));
   ASSERT_EQ(asked.back().method, "notifications/cancelled");
   EXPECT_EQ(asked.back().message.at("params").at("requestId"),
             asked[asked.size() - 2].message.at("id"));

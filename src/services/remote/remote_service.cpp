@@ -13,6 +13,7 @@
 #include "contract/json.hpp"
 #include "contract/reranking_json.hpp"
 #include "contract/retrieval_json.hpp"
+#include "http/deadline_header.hpp"
 #include "services/remote/api_key.hpp"
 #include "services/remote/embedding_reply.hpp"
 #include "services/remote/remote_byte_stream.hpp"
@@ -326,10 +327,7 @@ http::ClientRequest RemoteService::post_request(std::string path, std::string bo
   request.idempotent = true;
   request.headers.add("Content-Type", "application/json");
   if (!api_key_.empty()) request.headers.add("Authorization", "Bearer " + api_key_);
-  if (context.deadline != base::Context::Clock::time_point::max()) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(context.remaining());
-    request.headers.add("x-request-deadline-ms", std::to_string(left.count()));
-  }
+  http::tell_time_left(request.headers, context);
   return request;
 }
 
