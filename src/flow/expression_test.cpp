@@ -229,8 +229,7 @@ TEST(Expression, FunctionsOfNullGiveNull) {
           {"first(steps.unrun.docs)", "null"},
           {"pluck(null, 'a')", "null"},
           {"question('How long?')", R"("How long?")"},
-          {"question([{role: 'user', content: 'a'}, {role: 'assistant', content: 'b'}])",
-           R"("a")"},
+          {"question([{role: 'user', content: 'a'}, {role: 'assistant', content: 'b'}])", R"("a")"},
           {"question([{role: 'user', content: 'a'}, {role: 'user', content: [{type: 'text', text: "
            "'b'}, {type: 'image_url'}, {type: 'text', text: 'c'}]}])",
            R"("b\nc")"},

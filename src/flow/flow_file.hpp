@@ -26,8 +26,13 @@ struct ServiceSpec {
   std::optional<std::uint16_t> port;  ///< It is also served here, on this port, when it is ours.
   std::string host = "127.0.0.1";     ///< The address that `port` listens on.
   /// What only some have: model, api_key ("env:NAME"), mode (llm: "generate" or "extract"), run
-  /// ("here" or "child"), tool (of the MCP server at `url`).
+  /// ("here" or "child"), tool (of the MCP server at `url`), generates (custom: "true").
   std::map<std::string, std::string> options;
+
+  /// It takes the sampling parameters of a request, and streams when a stream is wanted.
+  [[nodiscard]] bool generates() const {
+    return kind == contract::ServiceKind::llm || options.contains("generates");
+  }
 
   friend bool operator==(const ServiceSpec&, const ServiceSpec&) = default;
 };

@@ -196,8 +196,8 @@ TEST(FlowFile, SaysWhatIsWrongWithAService) {
        "f:1:38: unknown key 'image'; a service has the keys endpoint, port, host, protocol, url, "
        "kind, type, "
        "service_type, model, api_key, run, mode, mcp and tool"},
-      {"kind: guardrail",
-       "f:1:33: unknown kind 'guardrail'; the kinds are embedding, retrieval, reranking, llm, "
+      {"kind: gardener",
+       "f:1:33: unknown kind 'gardener'; the kinds are embedding, retrieval, reranking, llm, "
        "dataprep and custom"},
       {"kind: retreival", "f:1:33: unknown kind 'retreival'; did you mean 'retrieval'?"},
       {"kind: llm, type: llm", "f:1:44: the same as 'kind'; leave one out"},
@@ -490,6 +490,23 @@ TEST(FlowFile, TakesAToolOfAnMcpServerForAStep) {
   EXPECT_EQ(flow->services[0].options.at("tool"), "add");
   EXPECT_EQ(flow->services[1].endpoint, "/tools/mcp");
   EXPECT_EQ(flow->services[1].options.at("api_key"), "env:K");
+}
+
+TEST(FlowFile, OpeasOtherTypesOfServicesTakeAJsonOfTheirOwn) {
+  for (const char* const type : {"ASR", "tts", "GUARDRAIL", "ServiceType.TEXT2SQL", "UNDEFINED"}) {
+    const auto flow = read_flow(
+        "opea_micro_services: {x: {url: 'http://h/x', service_type: " + std::string(type) + "}}\n",
+        "f");
+    ASSERT_TRUE(flow) << flow.error().message;
+    EXPECT_EQ(flow->services[0].kind, contract::ServiceKind::custom);
+    EXPECT_FALSE(flow->services[0].generates());
+  }
+  const auto sees = read_flow("opea_micro_services: {x: {url: 'http://h/x', type: LVM}}\n", "f");
+  ASSERT_TRUE(sees) << sees.error().message;
+  EXPECT_TRUE(sees->services[0].generates());
+  const auto llm = read_flow("opea_micro_services: {x: {url: 'http://h/x', type: LLM}}\n", "f");
+  ASSERT_TRUE(llm) << llm.error().message;
+  EXPECT_EQ(llm->services[0].kind, contract::ServiceKind::llm);
 }
 
 }  // namespace

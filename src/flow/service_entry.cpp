@@ -20,6 +20,31 @@ using contract::ServiceKind;
 constexpr std::array<std::string_view, 6> kKindNames = {"embedding", "retrieval", "reranking",
                                                         "llm",       "dataprep",  "custom"};
 
+/// OPEA's other types of services (ServiceType of its core): each takes and gives a JSON of its
+/// own.
+constexpr std::array<std::string_view, 22> kOtherOpeaTypes = {"animation",
+                                                              "arb_post_hearing_assistant",
+                                                              "asr",
+                                                              "gateway",
+                                                              "guardrail",
+                                                              "image2image",
+                                                              "image2video",
+                                                              "knowledge_graph",
+                                                              "language_detection",
+                                                              "lvm",
+                                                              "prompt_registry",
+                                                              "prompt_template",
+                                                              "ragas",
+                                                              "struct2graph",
+                                                              "text2cypher",
+                                                              "text2graph",
+                                                              "text2image",
+                                                              "text2kg",
+                                                              "text2query",
+                                                              "text2sql",
+                                                              "tts",
+                                                              "undefined"};
+
 /// The text itself is not shown: it may be the key.
 bool is_key_reference(std::string_view text) {
   constexpr std::string_view kPrefix = "env:";
@@ -213,8 +238,15 @@ class ServiceReader {
   void explicit_kind(std::string_view key) {
     const auto text = keys_.text(key);
     if (!text) return;
-    if (*text == contract::name(ServiceKind::custom)) {
+    std::string lower = *text;
+    std::ranges::transform(lower, lower.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? char(c + ('a' - 'A')) : c; });
+    if (lower.starts_with("servicetype.")) lower.erase(0, lower.find('.') + 1);
+    const bool other = std::ranges::find(kOtherOpeaTypes, lower) != kOtherOpeaTypes.end();
+    if (lower == contract::name(ServiceKind::custom) || other) {
       set_kind(ServiceKind::custom);
+      // A model that sees: it takes the request's parameters and streams, as OPEA has it.
+      if (lower == "lvm") spec().options["generates"] = "true";
       if (!remote() && spec().port) {
         keys_.wrong(key,
                     "a service of your own is not served here: say where it is with 'url:', or "
@@ -222,7 +254,7 @@ class ServiceReader {
       }
       return;
     }
-    if (const auto kind = kind_of_name(*text)) {
+    if (const auto kind = kind_of_name(lower)) {
       set_kind(*kind);
       return;
     }

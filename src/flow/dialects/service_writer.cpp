@@ -151,9 +151,10 @@ YamlNode service_node(const ServiceSpec& service) {
     if (service.host != "127.0.0.1") put(node, "host", service.host);
     if (service.port) put(node, "port", plain_node(std::to_string(*service.port), 0));
   }
-  put(node, "kind", std::string(contract::name(service.kind)));
+  const bool sees = service.options.contains("generates");
+  put(node, "kind", sees ? "lvm" : std::string(contract::name(service.kind)));
   for (const auto& [key, value] : service.options) {
-    if (key != "tool") put(node, key, value);
+    if (key != "tool" && key != "generates") put(node, key, value);
   }
   return node;
 }
