@@ -5,6 +5,11 @@
 #include "contract/json.hpp"
 
 namespace opaline::flow {
+namespace {
+
+constexpr std::size_t kExcerptBytes = 500;  // For the log.
+
+}  // namespace
 
 base::Result<std::optional<std::string>> EventText::next() {
   const auto event = parser_.next();
@@ -25,7 +30,19 @@ base::Result<std::string> EventText::text_of(const std::string& data) {
     return std::string(text->get_string());
   }
   OPALINE_TRY(contract::ChatChunk chunk, contract::read_chat_chunk(data));
+  finished_ = finished_ || chunk.finish_reason.has_value();
   return std::move(chunk.text);
+}
+
+base::Result<std::string> text_of_answer(std::string_view body) {
+  const auto object = contract::parse_json_object(body);
+  const auto* text = object ? object->if_contains("text") : nullptr;
+  if (text != nullptr && text->is_string()) return std::string(text->get_string());
+  auto reply = contract::read_chat_reply(body);
+  if (reply) return std::move(reply->text);
+  return base::fail(base::ErrorCode::internal,
+                    "it answered with JSON that holds no text, where a stream was wanted",
+                    std::string(body.substr(0, kExcerptBytes)));
 }
 
 }  // namespace opaline::flow

@@ -20,12 +20,20 @@ class EventText {
   /// @error unavailable: the server reports an error in the stream.
   [[nodiscard]] base::Result<std::optional<std::string>> next();
   [[nodiscard]] bool done() const { return done_; }  ///< [DONE] came.
+  /// Whether what has come is an answer to its end: [DONE] came, or a finish reason and no half
+  /// event after it.
+  [[nodiscard]] bool whole() const { return done_ || (finished_ && !parser_.inside_event()); }
 
  private:
   base::Result<std::string> text_of(const std::string& data);
 
   contract::EventParser parser_;
   bool done_ = false;
+  bool finished_ = false;  // A finish reason came.
 };
+
+/// The text of an answer that was not streamed: a chat or text completion, or JSON with a `text`.
+/// @error internal: it is none of these.
+[[nodiscard]] base::Result<std::string> text_of_answer(std::string_view body);
 
 }  // namespace opaline::flow

@@ -28,11 +28,12 @@ inline std::string text(const JsonStepOutput& output) {
 /// For tests. A stream of given pieces of bytes, then the end.
 class Pieces final : public contract::ByteStream {
  public:
-  Pieces(std::vector<std::string> pieces, Journal* journal)
-      : pieces_(std::move(pieces)), journal_(journal) {}
+  Pieces(std::vector<std::string> pieces, Journal* journal, std::string type = "text/event-stream")
+      : pieces_(std::move(pieces)), journal_(journal), type_(std::move(type)) {}
   ~Pieces() override { journal_->push_back("stream gone"); }
   const std::string& content_type() const override { return type_; }
   base::Task<base::Result<std::optional<std::string>>> next() override {
+    while (place_ < pieces_.size() && pieces_[place_].empty()) ++place_;
     if (place_ == pieces_.size()) co_return std::nullopt;
     co_return pieces_[place_++];
   }
@@ -41,7 +42,7 @@ class Pieces final : public contract::ByteStream {
   std::vector<std::string> pieces_;
   Journal* journal_;
   std::size_t place_ = 0;
-  std::string type_ = "text/event-stream";
+  std::string type_;
 };
 
 /// For tests. A flow of scripted services, and what happened in it.

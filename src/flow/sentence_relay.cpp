@@ -5,6 +5,7 @@
 #include <boost/json/object.hpp>
 #include <utility>
 
+#include "base/limits.hpp"
 #include "contract/chatqna_event.hpp"
 #include "flow/step_stream.hpp"
 
@@ -52,7 +53,8 @@ SentenceRelay::SentenceRelay(std::unique_ptr<contract::ByteStream> answer, StepC
 base::Task<base::Result<std::optional<std::string>>> SentenceRelay::next() {
   if (ended_) co_return std::nullopt;
   for (;;) {
-    OPALINE_CO_TRY_DO(co_await gather_sentence());
+    const bool whole = answer_->content_type().contains("json");
+    OPALINE_CO_TRY_DO(co_await (whole ? gather_whole() : gather_sentence()));
     std::string events;
     if (!sentence_.empty()) {
       OPALINE_CO_TRY(events, co_await pass_on(std::exchange(sentence_, {})));
@@ -74,10 +76,28 @@ base::Task<base::Result<void>> SentenceRelay::gather_sentence() {
     OPALINE_CO_TRY(const std::optional<std::string> bytes, co_await answer_->next());
     if (bytes) {
       OPALINE_CO_TRY_DO(text_.feed(*bytes));
-    } else {
-      ended_ = true;
+      continue;
+    }
+    ended_ = true;
+    if (text_.whole()) break;
+    co_return base::fail(base::ErrorCode::unavailable, "it broke off in the middle of an answer",
+                         "neither finish_reason nor [DONE], or half an event");
+  }
+  co_return base::Result<void>();
+}
+
+base::Task<base::Result<void>> SentenceRelay::gather_whole() {
+  ended_ = true;
+  std::string body;
+  for (;;) {
+    OPALINE_CO_TRY(const std::optional<std::string> bytes, co_await answer_->next());
+    if (!bytes) break;
+    body += *bytes;
+    if (body.size() > limits::kReplyBytes) {
+      co_return base::fail(base::ErrorCode::resource_exhausted, "its answer is too large");
     }
   }
+  OPALINE_CO_TRY(sentence_, text_of_answer(body));
   co_return base::Result<void>();
 }
 

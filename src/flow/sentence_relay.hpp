@@ -16,8 +16,9 @@ namespace opaline::flow {
 
 /// A streamed answer on its way through one more step: gathers the text until a sentence ends (one
 /// of . ? ! 。 ， ！, or 4 KiB are there), sends it to the step as {"text": …}, and streams the
-/// words of the `text` that comes back as OPEA's events: data: b'…', at the end data: [DONE]. On
-/// the request's thread.
+/// words of the `text` that comes back as OPEA's events: data: b'…', at the end data: [DONE]. An
+/// answer that is JSON instead of a stream goes through the step as a whole. On the request's
+/// thread.
 class SentenceRelay final : public contract::ByteStream {
  public:
   /// @param name of the step, for errors. Its timeout holds for each sentence.
@@ -25,12 +26,15 @@ class SentenceRelay final : public contract::ByteStream {
                 base::Context context);
 
   [[nodiscard]] const std::string& content_type() const override { return content_type_; }
-  /// @error of the answer, or of the step, led by its name.
+  /// @error of the answer, or of the step, led by its name; unavailable: the answer ended neither
+  /// with [DONE] nor with a finish reason.
   base::Task<base::Result<std::optional<std::string>>> next() override;
 
  private:
   /// Into sentence_, until it ends or the stream does.
   base::Task<base::Result<void>> gather_sentence();
+  /// The text of an answer that is JSON into sentence_.
+  base::Task<base::Result<void>> gather_whole();
   base::Task<base::Result<std::string>> pass_on(std::string sentence);
 
   std::unique_ptr<contract::ByteStream> answer_;
