@@ -46,8 +46,7 @@ base::Result<std::unique_ptr<BuiltFlow>> BuiltFlow::create(const FlowSpec& flow,
   JsonFlow json{.graph = flow.graph, .steps = {}, .output = {}};
   for (Graph::Node node = 0; node < flow.graph.size(); ++node) {
     OPALINE_TRY(contract::Service * service, services(flow.services[node]));
-    json.steps.push_back(
-        {.service = service, .generates = flow.services[node].generates()});
+    json.steps.push_back({.service = service, .generates = flow.services[node].generates(), .kind = flow.services[node].kind});
   }
   OPALINE_TRY(built->orchestrator_, Orchestrator::create(std::move(json)));
   return built;
@@ -90,6 +89,7 @@ base::Result<JsonStep> BuiltFlow::build_step(const StepFlow& flow, const StepSpe
   if (spec.service) {
     step.service = given_[*spec.service];
     step.generates = flow.services[*spec.service].generates();
+    step.kind = flow.services[*spec.service].kind;
   } else if (spec.sub_flow) {
     OPALINE_TRY(step.service, build_sub_flow(flow.flows[*spec.sub_flow], spec, services));
   }

@@ -7,9 +7,11 @@
 
 #include "base/limits.hpp"
 #include "base/log.hpp"
+#include "contract/chat_reply_json.hpp"
 #include "flow/black_list.hpp"
 #include "flow/map_call.hpp"
 #include "flow/sentence_relay.hpp"
+#include "flow/usage_stream.hpp"
 
 namespace opaline::flow {
 namespace json = boost::json;
@@ -19,12 +21,32 @@ base::Error failure(std::string message) {
   return {.code = base::ErrorCode::internal, .message = std::move(message), .detail = {}};
 }
 
+/// Steps that run only when another one says so: arms of switches, and those that handle errors.
+std::vector<bool> called_steps(const JsonFlow& flow) {
+  std::vector<bool> called(flow.steps.size());
+  for (const JsonStep& step : flow.steps) {
+    for (const JsonStep::Arm& arm : step.arms) called[arm.then] = true;
+    if (step.on_error == JsonStep::OnError::handle) called[step.handler] = true;
+  }
+  return called;
+}
+
 std::vector<Graph::Node> roots_of(const Graph& graph) {
   std::vector<Graph::Node> roots;
   for (Graph::Node node = 0; node < graph.size(); ++node) {
     if (graph.predecessors(node).empty()) roots.push_back(node);
   }
   return roots;
+}
+
+/// Whether the client asked for a chunk with the usage.
+bool wants_usage(const json::value& request) {
+  const auto member = [](const json::value* value, std::string_view name) {
+    const json::object* object = value == nullptr ? nullptr : value->if_object();
+    return object == nullptr ? nullptr : object->if_contains(name);
+  };
+  const json::value* wanted = member(member(&request, "stream_options"), "include_usage");
+  return wanted != nullptr && wanted->is_bool() && wanted->get_bool();
 }
 
 base::Result<json::value> merged(const std::vector<const json::value*>& parts,
@@ -64,7 +86,8 @@ JsonRun::JsonRun(const JsonFlow& flow, Graph& graph, JsonFlowRequest request, ba
       hooks_(hooks),
       observer_(std::move(observer)),
       places_(graph.size(), kNone),
-      faults_(graph.size()) {}
+      faults_(graph.size()),
+      uncalled_(called_steps(flow)) {}
 
 base::Task<base::Result<JsonFlowReply>> JsonRun::reply() {
   co_await drive();
@@ -81,6 +104,7 @@ base::Task<base::Result<JsonFlowReply>> JsonRun::reply() {
   reply.results = std::move(results_);
   reply.graph = graph_;
   reply.reached = reached();
+  reply.undecided = std::move(undecided_);
   co_return reply;
 }
 
@@ -90,16 +114,24 @@ void JsonRun::before_start() {
   // One that is passed over may make the next one ready, so look anew each time.
   for (std::size_t i = 0; i < plan().ready().size();) {
     const Graph::Node node = plan().ready()[i];
+    if (uncalled_[node]) {
+      // The steps that could have called it have ended or are not run; others lead here too.
+      plan().drop(node);
+      i = 0;
+      continue;
+    }
     const JsonStep& step = flow_.steps[node];
     bool runs = true;
     if (step.when) {
       auto holds = step.when->holds(scope_of(node));
-      if (!holds) {
+      if (!holds && step.on_error == JsonStep::OnError::fail) {
         plan().abort();
         stop(node, std::move(holds).error());
         return;
       }
-      runs = *holds;
+      // It is started, to fail as on_error says.
+      if (!holds) when_errors_.emplace(node, std::move(holds).error());
+      runs = holds.value_or(true);
     }
     if (!runs) plan().skip(node);
     i = runs ? i + 1 : 0;
@@ -136,6 +168,9 @@ void JsonRun::stop(Graph::Node node, base::Error error) {
 
 base::Task<base::Result<void>> JsonRun::call(Graph::Node node, Clock::time_point started) {
   const JsonStep& step = flow_.steps[node];
+  if (auto found = when_errors_.find(node); found != when_errors_.end()) {
+    co_return base::fail(std::move(found->second));
+  }
   if (!step.arms.empty()) co_return choose(node);
   if (step.map) co_return co_await map(node, started);
   OPALINE_CO_TRY(json::value inputs, inputs_of(node));
@@ -157,7 +192,9 @@ base::Task<base::Result<void>> JsonRun::call(Graph::Node node, Clock::time_point
     co_return base::Result<void>();
   }
   JsonOrBytes output;
+  std::optional<contract::Usage> usage;
   if (auto* value = std::get_if<contract::JsonReply>(&reply)) {
+    if (step.generates) usage = contract::usage_of(value->body);
     output = std::move(value->body);
   } else if (auto* bytes = std::get_if<contract::BytesReply>(&reply)) {
     output = std::move(*bytes);
@@ -165,7 +202,7 @@ base::Task<base::Result<void>> JsonRun::call(Graph::Node node, Clock::time_point
     co_return base::fail(failure("the service answered with another kind of reply"));
   }
   OPALINE_CO_TRY_DO(co_await accept(node, std::move(output), std::move(inputs)));
-  report(node, started, nullptr);
+  report(node, started, nullptr, usage);
   co_return base::Result<void>();
 }
 
@@ -259,6 +296,8 @@ base::Result<void> JsonRun::choose(Graph::Node node) {
     chosen = arm.then;
     break;
   }
+  if (chosen) uncalled_[*chosen] = false;
+  if (!chosen) undecided_.push_back(graph_.name(node));
   for (const JsonStep::Arm& arm : step.arms) {
     if (arm.then != chosen) leave_out(node, arm.then);
   }
@@ -326,6 +365,11 @@ base::Result<json::array> JsonRun::render_each(Graph::Node node, const ValueTemp
 
 void JsonRun::take_stream(Graph::Node node, Clock::time_point started, Delivery delivery,
                           std::unique_ptr<contract::ByteStream> stream) {
+  const bool wanted = wants_usage(request_.inputs);
+  auto usage = std::make_shared<std::optional<contract::Usage>>();
+  stream = std::make_unique<UsageStream>(
+      std::move(stream), wanted ? UsageStream::Chunk::passed_on : UsageStream::Chunk::left_out,
+      usage);
   Graph::Node place = node;
   if (delivery == Delivery::relayed) {
     place = graph_.successors(node).front();
@@ -334,9 +378,12 @@ void JsonRun::take_stream(Graph::Node node, Clock::time_point started, Delivery 
                                              graph_.name(place), context());
   }
   if (hooks_) stream = hooks_->align_stream(std::move(stream), site(node));
-  auto kept = std::make_unique<RunStream>(
-      std::move(stream), RunStream::Step{.name = graph_.name(node), .started = started}, observer_,
-      cancellation());
+  auto kept = std::make_unique<RunStream>(std::move(stream),
+                                          RunStream::Step{.name = graph_.name(node),
+                                                          .kind = flow_.steps[node].kind,
+                                                          .started = started,
+                                                          .usage = std::move(usage)},
+                                          observer_, cancellation());
   streams_.push_back(kept.get());
   put(place, std::unique_ptr<contract::ByteStream>(std::move(kept)));
 }
@@ -415,6 +462,7 @@ void JsonRun::failed(Graph::Node node, base::Error error) {
     fault.emplace("code", base::name(error.code));
     fault.emplace("message", error.message);
     faults_[step.handler] = std::move(fault);
+    uncalled_[step.handler] = false;
     const std::vector<Graph::Node> after = graph_.successors(node);
     for (const Graph::Node next : after) {
       if (next != step.handler) leave_out(node, next);
@@ -463,12 +511,14 @@ std::vector<std::string> JsonRun::reached() const {
   return names;
 }
 
-void JsonRun::report(Graph::Node node, Clock::time_point started, const base::Error* error) const {
+void JsonRun::report(Graph::Node node, Clock::time_point started, const base::Error* error,
+                     std::optional<contract::Usage> usage) const {
   if (!observer_) return;
   observer_({.step = graph_.name(node),
-             .kind = contract::ServiceKind::custom,
+             .kind = flow_.steps[node].kind,
              .took = Clock::now() - started,
-             .error = error});
+             .error = error,
+             .usage = usage});
 }
 
 }  // namespace opaline::flow

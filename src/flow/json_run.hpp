@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -71,7 +72,8 @@ class JsonRun final : private StepLoop {
   void leave_out(Graph::Node node, Graph::Node next);
   void finish(Graph::Node node);
   [[nodiscard]] std::vector<std::string> reached() const;
-  void report(Graph::Node node, Clock::time_point started, const base::Error* error) const;
+  void report(Graph::Node node, Clock::time_point started, const base::Error* error,
+              std::optional<contract::Usage> usage = {}) const;
 
   const JsonFlow& flow_;
   Graph& graph_;
@@ -82,8 +84,11 @@ class JsonRun final : private StepLoop {
   std::vector<JsonStepResult> results_;
   std::vector<std::size_t> places_;         // Of each node's result; kNone without one.
   std::vector<boost::json::value> faults_;  // What a step that handles an error is told; else null.
-  std::vector<Graph::Node> left_out_;       // To be reconsidered when the step has ended.
-  std::vector<RunStream*> streams_;         // Among the results.
+  std::map<Graph::Node, base::Error> when_errors_;  // Why a condition could not be decided.
+  std::vector<bool> uncalled_;  // It runs only when a step says so, and none did.
+  std::vector<Graph::Node> left_out_;               // To be reconsidered when the step has ended.
+  std::vector<std::string> undecided_;              // Switches of which no condition held.
+  std::vector<RunStream*> streams_;                 // Among the results.
 };
 
 }  // namespace opaline::flow

@@ -69,6 +69,29 @@ TEST_F(ShapedStepsTest, AConditionThatCannotBeDecidedIsAnError) {
   EXPECT_EQ(error.code, ErrorCode::invalid_argument);
 }
 
+TEST_F(ShapedStepsTest, AConditionThatCannotBeDecidedIsAFailureThatMayBeSkipped) {
+  shaped("a>b b>c", {{"a", says(R"({"n":"x"})")}}, [](JsonFlow& flow) {
+    step(flow, "b").when = expression("steps.a.n > 0");
+    step(flow, "b").on_error = JsonStep::OnError::skip;
+  });
+  ask("{}");
+  EXPECT_THAT(ran(), ElementsAre("a", "c"));
+  EXPECT_EQ(json::serialize(asked("c")), R"({"n":"x"})");
+  EXPECT_THAT(reports_, ElementsAre("a", "b failed", "c"));
+}
+
+TEST_F(ShapedStepsTest, AConditionThatCannotBeDecidedIsAFailureThatMayBeHandled) {
+  shaped("a>b b>c b>sorry", {{"a", says(R"({"n":"x"})")}}, [](JsonFlow& flow) {
+    step(flow, "b").when = expression("steps.a.n > 0");
+    step(flow, "b").on_error = JsonStep::OnError::handle;
+    step(flow, "b").handler = flow.graph.find("sorry").value();
+    step(flow, "sorry").input = value(R"({"code":"${error.code}"})");
+  });
+  ask("{}");
+  EXPECT_THAT(ran(), ElementsAre("a", "sorry"));
+  EXPECT_EQ(json::serialize(asked("sorry")), R"({"code":"invalid_argument"})");
+}
+
 TEST_F(ShapedStepsTest, ASwitchTakesTheFirstArmThatHolds) {
   const auto shape = [](JsonFlow& flow) {
     step(flow, "route").service = nullptr;
@@ -135,7 +158,11 @@ TEST_F(ShapedStepsTest, WithoutAnArmThatHoldsNothingFollows) {
   });
   auto reply = ask("{}");
   EXPECT_TRUE(ran().empty());
-  EXPECT_EQ(std::move(reply).take_answer().error().code, ErrorCode::internal);
+  EXPECT_THAT(reply.undecided, ElementsAre("route"));
+  const base::Error error = std::move(reply).take_answer().error();
+  EXPECT_EQ(error.code, ErrorCode::invalid_argument);
+  EXPECT_EQ(error.message,
+            "no condition of the switch 'route' holds for this request, so no step answered");
 }
 
 TEST_F(ShapedStepsTest, MapsOverAListAFewAtATime) {

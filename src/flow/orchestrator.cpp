@@ -57,6 +57,11 @@ std::vector<JsonStepResult*> JsonFlowReply::final_results() {
 base::Result<JsonStepOutput> JsonFlowReply::take_answer() && {
   if (output) return JsonStepOutput(*std::move(output));
   const std::vector<JsonStepResult*> last = final_results();
+  if (last.empty() && !undecided.empty()) {
+    return base::fail(ErrorCode::invalid_argument,
+                      "no condition of the switch '" + undecided.front() +
+                          "' holds for this request, so no step answered");
+  }
   if (last.empty()) return base::fail(ErrorCode::internal, "no step of the flow gave an answer");
   if (last.size() == 1) return std::move(last.front()->output);
   boost::json::object all;

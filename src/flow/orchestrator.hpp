@@ -49,6 +49,8 @@ struct JsonStep {
   /// An LLM or LVM: the request's parameters are laid over its inputs, and it streams when a stream
   /// is wanted.
   bool generates = false;
+  contract::ServiceKind kind =
+      contract::ServiceKind::custom;  ///< What its service is, for reports.
   std::optional<Expression> when;  ///< Otherwise it is passed over: what follows gets its inputs.
   Merge merge = Merge::update;
   std::optional<ValueTemplate> input;  ///< What it is sent, in place of the merged outputs.
@@ -102,6 +104,7 @@ struct JsonFlowReply {
   std::vector<JsonStepResult> results;  ///< Of all steps that were run, in the order they ended.
   Graph graph;                          ///< As the run changed it.
   std::vector<std::string> reached;     ///< Steps that this graph leads to, in its order.
+  std::vector<std::string> undecided;   ///< Switches of which no condition held.
   std::optional<boost::json::value> output;  ///< Of the flow, when it has one of its own.
 
   [[nodiscard]] JsonStepResult* find(std::string_view step);
@@ -109,7 +112,8 @@ struct JsonFlowReply {
   [[nodiscard]] std::vector<JsonStepResult*> final_results();
   /// The flow's one answer: its own output if it has one, else that of its last step; of several
   /// last steps the stream, if one streams, else an object of their outputs by name.
-  /// @error failed_precondition: bytes beside other answers; internal: no step gave anything.
+  /// @error failed_precondition: bytes beside other answers; invalid_argument: no step gave
+  /// anything, since no condition of a switch held; internal: for another reason.
   [[nodiscard]] base::Result<JsonStepOutput> take_answer() &&;
 };
 
