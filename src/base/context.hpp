@@ -4,13 +4,15 @@
 #include <memory>
 #include <string>
 
+#include "base/attempt_budget.hpp"
 #include "base/cancellation.hpp"
 #include "base/trace.hpp"
 
 namespace opaline::base {
 
 /// What travels with a request through every step: who asks, how long it may take, how to stop it,
-/// and the trace it belongs to. A value: copying it shares only the cancellation.
+/// and the trace it belongs to. A value: copying it shares the cancellation and the budget of extra
+/// attempts, which belong to all copies.
 struct Context {
   using Clock = std::chrono::steady_clock;
 
@@ -18,6 +20,7 @@ struct Context {
   TraceContext trace;      ///< W3C trace context; children get a new span id.
   Clock::time_point deadline = Clock::time_point::max();
   std::shared_ptr<Cancellation> cancellation = Cancellation::create();
+  std::shared_ptr<AttemptBudget> extra_attempts = std::make_shared<AttemptBudget>();
   std::string tenant = "default";
   std::string principal = "anonymous";
   /// Keeps what the request runs in; may be null. Owners: who answers the request, and work that

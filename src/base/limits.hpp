@@ -94,8 +94,7 @@ inline constexpr auto kModelStartTime = 60s;  ///< A child must answer within th
 
 // Services that register themselves.
 inline constexpr std::size_t kRegisteredServices = 256;
-inline constexpr std::size_t kServiceInstances = 64;    ///< Of one service.
-inline constexpr std::size_t kReachedInstances = 4096;  ///< Of one service, past ones included.
+inline constexpr std::size_t kServiceInstances = 64;  ///< Of one service.
 inline constexpr std::size_t kServiceCardBytes = 64 * 1024;
 inline constexpr auto kServiceLease = 3600s;
 
@@ -109,6 +108,7 @@ inline constexpr std::size_t kSwitchArms = 64;
 inline constexpr std::size_t kMapItems = 1000;  ///< Elements that one step is run for.
 inline constexpr std::size_t kMapConcurrency = 64;
 inline constexpr int kStepAttempts = 10;         ///< The first one included.
+inline constexpr int kExtraAttempts = 64;        ///< Of one request, over all its steps.
 inline constexpr auto kStepTime = 3600s;         ///< The longest timeout, hedge or backoff.
 inline constexpr auto kStepCacheTime = 86'400s;  ///< How long a reply may be used again.
 inline constexpr std::size_t kSubFlowDepth = 8;  ///< Flows inside of flows.

@@ -6,6 +6,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <span>
 #include <utility>
 
@@ -50,11 +51,13 @@ std::chrono::milliseconds delay_before(int attempt, std::chrono::milliseconds fi
 /// PolicyService::race.
 class Race {
  public:
-  Race(contract::Service& service, Request request, Context context,
+  /// @param again whether the service may be asked a second time, asked when the time has come.
+  Race(contract::Service& service, Request request, Context context, std::function<bool()> again,
        const boost::asio::any_io_executor& executor)
       : service_(service),
         request_(std::move(request)),
         context_(std::move(context)),
+        again_(std::move(again)),
         tasks_(executor),
         ended_(executor) {}
 
@@ -62,7 +65,7 @@ class Race {
     start();
     const auto second_at = Context::Clock::now() + after;
     while (!over() && Context::Clock::now() < second_at) co_await ended_.wait(second_at);
-    if (!over()) start();
+    if (!over() && again_()) start();
     while (!over()) co_await ended_.wait();
     for (Asking& asking : askings_) {
       if (asking.cancellation) asking.cancellation->request();
@@ -118,6 +121,7 @@ class Race {
   contract::Service& service_;
   const Request request_;
   const Context context_;
+  const std::function<bool()> again_;
   std::array<Asking, 2> askings_;
   std::size_t started_ = 0;
   base::TaskGroup tasks_;
@@ -134,8 +138,8 @@ void RetryBudget::called() {
 
 bool RetryBudget::take() {
   int left = left_.load(std::memory_order_relaxed);
-  while (left >= kRetry) {
-    if (left_.compare_exchange_weak(left, left - kRetry, std::memory_order_relaxed)) return true;
+  while (left >= kOnce) {
+    if (left_.compare_exchange_weak(left, left - kOnce, std::memory_order_relaxed)) return true;
   }
   return false;
 }
@@ -152,11 +156,18 @@ Task<Result<Reply>> PolicyService::call(Request request, Context context) {
     Request again = request;
     auto reply = co_await attempt(std::move(again), context);
     if (reply) co_return reply;
-    const bool retry = !context.cancelled() && worth_retrying(reply.error(), attempts);
+    if (!worth_retrying(reply.error(), attempts)) co_return reply;
     const auto delay = delay_before(attempts + 1, policy_.backoff);
-    if (!retry || context.remaining() <= delay || !budget_.take()) co_return reply;
+    if (context.remaining() <= delay || !may_ask_again(context)) co_return reply;
     co_await base::sleep_for(delay, context.cancellation);
+    if (context.cancelled()) co_return base::fail(ErrorCode::cancelled, "the caller left");
+    if (context.expired()) co_return reply;
   }
+}
+
+bool PolicyService::may_ask_again(const Context& context) {
+  if (context.cancelled() || context.expired() || context.extra_attempts->spent()) return false;
+  return budget_.take() && context.extra_attempts->take();
 }
 
 bool PolicyService::worth_retrying(const Error& error, int attempts) const {
@@ -172,7 +183,8 @@ Task<Result<Reply>> PolicyService::attempt(Request request, Context context) {
 }
 
 Task<Result<Reply>> PolicyService::race(Request request, Context context) {
-  Race race(service_, std::move(request), std::move(context),
+  auto again = [this, context] { return may_ask_again(context); };
+  Race race(service_, std::move(request), std::move(context), std::move(again),
             co_await boost::asio::this_coro::executor);
   co_return co_await race.run(*policy_.hedge_after);
 }

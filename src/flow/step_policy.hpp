@@ -25,28 +25,29 @@ struct StepPolicy {
   friend bool operator==(const StepPolicy&, const StepPolicy&) = default;
 };
 
-/// Keeps retries from multiplying the load on a service that is down: at most one for ten calls,
-/// and a few at the start. Any thread.
+/// Keeps what is asked again from multiplying the load on a service that is down: at most one for
+/// ten calls, and a few at the start. Any thread.
 class RetryBudget {
  public:
   void called();
-  /// @return whether one more retry is within the budget.
+  /// @return whether asking once more is within the budget.
   [[nodiscard]] bool take();
 
  private:
-  static constexpr int kRetry = 10;
-  static constexpr int kMost = 10 * kRetry;
+  static constexpr int kOnce = 10;
+  static constexpr int kMost = 10 * kOnce;
   std::atomic<int> left_ = kMost;
 };
 
-/// A service that is asked more than once as a policy says. Any thread; the service must outlive it
-/// and its streams. The policy's timeout is the step's business, see StepCall.
+/// A service that is asked more than once as a policy says: within its own budget and the request's
+/// (Context::extra_attempts), and not when the time is over. Any thread; the service must outlive
+/// it and its streams. The policy's timeout is the step's business, see StepCall.
 class PolicyService final : public contract::Service {
  public:
   PolicyService(contract::Service& service, StepPolicy policy);
 
   [[nodiscard]] contract::ServiceKind kind() const override { return service_.kind(); }
-  /// @error the last attempt's.
+  /// @error the last attempt's; cancelled: between two attempts.
   base::Task<base::Result<contract::Reply>> call(contract::Request request,
                                                  base::Context context) override;
   [[nodiscard]] contract::Health health() const override { return service_.health(); }
@@ -55,6 +56,7 @@ class PolicyService final : public contract::Service {
   base::Task<base::Result<contract::Reply>> attempt(contract::Request request,
                                                     base::Context context);
   base::Task<base::Result<contract::Reply>> race(contract::Request request, base::Context context);
+  [[nodiscard]] bool may_ask_again(const base::Context& context);
   [[nodiscard]] bool worth_retrying(const base::Error& error, int attempts) const;
 
   contract::Service& service_;

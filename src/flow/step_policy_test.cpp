@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/limits.hpp"
 #include "flow/scripted_service.hpp"
 
 namespace opaline::flow {
@@ -103,6 +104,38 @@ TEST_F(StepPolicyTest, RetriesStayWithinABudget) {
   for (int i = 0; i < 100; ++i) again();
   EXPECT_GE(service_.requests.size(), 110U);
   EXPECT_LE(service_.requests.size(), 121U);
+}
+
+TEST_F(StepPolicyTest, ARequestHasOneBudgetForAllItsSteps) {
+  service_.script = [](const Request&) -> base::Result<Reply> {
+    return base::fail(ErrorCode::unavailable, "down");
+  };
+  constexpr int kSteps = 20;
+  for (int step = 0; step < kSteps; ++step) {  // Each has a budget of its own for ten.
+    start({.timeout = {},
+           .attempts = limits::kStepAttempts,
+           .backoff = 0ms,
+           .hedge_after = step % 2 == 0 ? std::optional(0ms) : std::nullopt});
+  }
+  EXPECT_EQ(service_.requests.size(), kSteps + std::size_t{limits::kExtraAttempts});
+}
+
+TEST_F(StepPolicyTest, NothingIsAskedAgainForOneWhoLeftBetweenTwoAttempts) {
+  answers_ = {ErrorCode::unavailable};
+  start({.timeout = {}, .attempts = 3, .backoff = 1h, .hedge_after = {}});
+  context_.cancellation->request();
+  settle(loop_);
+  EXPECT_EQ(said(), "cancelled");
+  EXPECT_EQ(service_.requests.size(), 1U);
+}
+
+TEST_F(StepPolicyTest, DoesNotAskASecondTimeWhenTheTimeIsOver) {
+  service_.held = true;
+  context_.deadline = base::Context::Clock::now();
+  start({.timeout = {}, .hedge_after = 0ms});
+  EXPECT_EQ(service_.waiting(), 1U);
+  service_.release();
+  settle(loop_);
 }
 
 TEST_F(StepPolicyTest, AsksASecondTimeAndTakesTheFirstGoodAnswer) {
