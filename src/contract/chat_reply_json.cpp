@@ -304,6 +304,14 @@ std::string ChatChunks::last(const ChatReply& end) const {
   return events + as_event(std::move(usage));
 }
 
+std::optional<Usage> usage_of(const json::value& reply) {
+  const json::object* object = reply.if_object();
+  if (object == nullptr) return {};
+  Fields fields(*object);
+  const auto usage = read_usage(fields);
+  return fields.check() ? usage : std::nullopt;
+}
+
 base::Result<ChatChunk> read_chat_chunk(std::string_view data) {
   OPALINE_TRY(const json::object object, parse_json_object(data));
   if (const json::value* error = object.if_contains("error");

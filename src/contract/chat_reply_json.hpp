@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/json/value.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -64,5 +65,8 @@ struct ChatChunk {
 /// @param data of one event, not "[DONE]". @error unavailable: it says {"error": …};
 /// invalid_argument: no chunk.
 [[nodiscard]] base::Result<ChatChunk> read_chat_chunk(std::string_view data);
+
+/// What a reply or a chunk says that it cost; nothing without a `usage` that can be read.
+[[nodiscard]] std::optional<Usage> usage_of(const boost::json::value& reply);
 
 }  // namespace opaline::contract

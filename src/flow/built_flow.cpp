@@ -46,7 +46,9 @@ base::Result<std::unique_ptr<BuiltFlow>> BuiltFlow::create(const FlowSpec& flow,
   JsonFlow json{.graph = flow.graph, .steps = {}, .output = {}};
   for (Graph::Node node = 0; node < flow.graph.size(); ++node) {
     OPALINE_TRY(contract::Service * service, services(flow.services[node]));
-    json.steps.push_back({.service = service, .generates = flow.services[node].generates(), .kind = flow.services[node].kind});
+    json.steps.push_back({.service = service,
+                          .generates = flow.services[node].generates(),
+                          .kind = flow.services[node].kind});
   }
   OPALINE_TRY(built->orchestrator_, Orchestrator::create(std::move(json)));
   return built;

@@ -85,10 +85,10 @@ class JsonRun final : private StepLoop {
   std::vector<std::size_t> places_;         // Of each node's result; kNone without one.
   std::vector<boost::json::value> faults_;  // What a step that handles an error is told; else null.
   std::map<Graph::Node, base::Error> when_errors_;  // Why a condition could not be decided.
-  std::vector<bool> uncalled_;  // It runs only when a step says so, and none did.
-  std::vector<Graph::Node> left_out_;               // To be reconsidered when the step has ended.
-  std::vector<std::string> undecided_;              // Switches of which no condition held.
-  std::vector<RunStream*> streams_;                 // Among the results.
+  std::vector<bool> uncalled_;          // It runs only when a step says so, and none did.
+  std::vector<Graph::Node> left_out_;   // To be reconsidered when the step has ended.
+  std::vector<std::string> undecided_;  // Switches of which no condition held.
+  std::vector<RunStream*> streams_;     // Among the results.
 };
 
 }  // namespace opaline::flow

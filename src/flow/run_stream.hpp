@@ -22,7 +22,9 @@ class RunStream final : public contract::ByteStream {
 
   struct Step {
     std::string name;
+    contract::ServiceKind kind;
     Clock::time_point started;
+    std::shared_ptr<const std::optional<contract::Usage>> usage;  ///< Filled while it is read.
   };
 
   RunStream(std::unique_ptr<contract::ByteStream> answer, Step step, StepObserver observer,
@@ -58,9 +60,10 @@ class RunStream final : public contract::ByteStream {
   void end(const base::Error* error) {
     if (std::exchange(ended_, true) || !observer_) return;
     observer_({.step = step_.name,
-               .kind = contract::ServiceKind::custom,
+               .kind = step_.kind,
                .took = Clock::now() - step_.started,
-               .error = error});
+               .error = error,
+               .usage = *step_.usage});
   }
 
   // In this order: the answer goes first, while its cancellation can still be asked.

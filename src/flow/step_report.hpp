@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string_view>
 
 #include "base/error.hpp"
@@ -16,6 +17,8 @@ struct StepReport {
   contract::ServiceKind kind;
   std::chrono::steady_clock::duration took;
   const base::Error* error = nullptr;  ///< Null when it went well.
+  /// What a step of a JSON flow cost, if it said so; in a flow of typed messages the reply says it.
+  std::optional<contract::Usage> usage = {};
 };
 
 /// Called on the request's thread. Must not throw. What it refers to must outlive the run and its

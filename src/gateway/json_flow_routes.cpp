@@ -16,7 +16,7 @@ Task<Result<Response>> answer(const flow::Orchestrator* flow, const MakeStepHook
                               Call call) {
   OPALINE_CO_TRY(contract::JsonRequest request, read_json_request(call.request.body));
   flow::StepObserver observer = [query = call.query](const flow::StepReport& report) {
-    query->step(report);
+    query->step(report, QueryRecord::StepNames::own);
   };
   std::unique_ptr<flow::StepHooks> hooks;
   if (*make_hooks) hooks = (*make_hooks)(call.context);

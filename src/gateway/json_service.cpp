@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "contract/event_stream.hpp"
 #include "contract/json.hpp"
 #include "gateway/error_reply.hpp"
 
@@ -18,7 +19,10 @@ class StreamedBody final : public http::BodyStream {
  public:
   StreamedBody(std::unique_ptr<contract::ByteStream> stream, base::Context context,
                std::shared_ptr<QueryRecord> record)
-      : stream_(std::move(stream)), context_(std::move(context)), record_(std::move(record)) {}
+      : stream_(std::move(stream)),
+        context_(std::move(context)),
+        record_(std::move(record)),
+        events_(stream_->content_type().starts_with("text/event-stream")) {}
   ~StreamedBody() override {
     if (!ended_) context_.cancellation->request();
   }
@@ -29,7 +33,7 @@ class StreamedBody final : public http::BodyStream {
     if (ended_) co_return std::nullopt;
     auto bytes = co_await stream_->next();
     if (bytes && *bytes) {
-      if (record_) record_->piece();
+      if (record_) count(**bytes);
       co_return bytes;
     }
     ended_ = true;
@@ -42,9 +46,23 @@ class StreamedBody final : public http::BodyStream {
   }
 
  private:
+  /// One piece for each event that says something, however the network cut them.
+  void count(std::string_view bytes) {
+    if (!events_ || !parser_.feed(bytes)) {
+      events_ = false;
+      record_->piece();
+      return;
+    }
+    while (const auto event = parser_.next()) {
+      if (event->data != "[DONE]") record_->piece();
+    }
+  }
+
   std::unique_ptr<contract::ByteStream> stream_;
   base::Context context_;
   std::shared_ptr<QueryRecord> record_;  // Shared with the pipeline until the reply is on its way.
+  bool events_;
+  contract::EventParser parser_;
   bool ended_ = false;
 };
 

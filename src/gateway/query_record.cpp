@@ -39,12 +39,12 @@ void QueryRecord::question(std::string_view text) {
             {{"request_id", request_id_}, {"text", text}, {"characters", base::utf8_length(text)}});
 }
 
-void QueryRecord::step(const flow::StepReport& report) {
-  // Steps of a JSON flow are known by their names, which the flow's author chose.
-  const bool custom = report.kind == contract::ServiceKind::custom;
-  metrics_.statistics().record(custom ? report.step : contract::name(report.kind), report.took);
+void QueryRecord::step(const flow::StepReport& report, StepNames names) {
+  metrics_.statistics().record(names == StepNames::own ? report.step : contract::name(report.kind),
+                               report.took);
+  if (report.usage) spent(*report.usage);
   if (report.kind == contract::ServiceKind::llm) {
-    generation_ = report.took;
+    generation_ = generation_.value_or(Clock::duration::zero()) + report.took;
     generation_reported_ = Clock::now();
     return;
   }
@@ -68,10 +68,16 @@ void QueryRecord::piece() {
   last_piece_ = now;
 }
 
+void QueryRecord::spent(const contract::Usage& usage) {
+  usage_.prompt_tokens += usage.prompt_tokens;
+  usage_.completion_tokens += usage.completion_tokens;
+  usage_.cached_tokens += usage.cached_tokens;
+  metrics_.tokens(usage);
+}
+
 void QueryRecord::answered(const contract::ChatReply& reply) {
-  usage_ = reply.usage;
+  spent(reply.usage);
   declined_ = reply.declined;
-  metrics_.tokens(usage_);
   if (declined_) metrics_.declined();
 }
 

@@ -28,7 +28,10 @@ class QueryRecord {
   void question(std::string_view text);
   /// A step ended. The LLM step of a stream ends when its stream begins; the rest comes with
   /// streamed().
-  void step(const flow::StepReport& report);
+  /// @param names under which statistics know it: its kind's, or its own, which the author of a
+  /// JSON flow chose.
+  enum class StepNames { of_kinds, own };
+  void step(const flow::StepReport& report, StepNames names = StepNames::of_kinds);
   void stage(Stage stage, Clock::duration took);
   /// A piece of a streamed answer goes out.
   void piece();
@@ -44,6 +47,7 @@ class QueryRecord {
   [[nodiscard]] bool ended() const { return ended_; }
 
  private:
+  void spent(const contract::Usage& usage);
   [[nodiscard]] Clock::duration took() const { return Clock::now() - begun_; }
   void end(GatewayMetrics::Outcome outcome);
   void answer_begins();
@@ -56,7 +60,7 @@ class QueryRecord {
   Clock::time_point begun_ = Clock::now();
   std::optional<Clock::time_point> first_piece_;
   Clock::time_point last_piece_;
-  std::optional<Clock::duration> generation_;  // Of the LLM step, until its stream began.
+  std::optional<Clock::duration> generation_;  // Of LLM steps; of a stream until it began.
   Clock::time_point generation_reported_;
   contract::Usage usage_;
   bool declined_ = false;

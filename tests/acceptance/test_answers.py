@@ -244,3 +244,28 @@ def test_a_client_leaves_in_the_middle_of_a_flow_that_was_replaced(start, tmp_pa
     until(lambda: 'rag_queries_total{route="/v1/chatqna",status="cancelled"} 8' in server.get("/metrics").text)
     assert "megaservice_request_pending 0" in server.get("/metrics").text
     assert server.post("/v1/other", {"messages": "Hi", "stream": False}).status_code == 200
+
+
+@pytest.mark.parametrize("form", ["steps", "typed"])
+def test_what_a_foreign_model_costs_is_counted(start, tmp_path, foreign_model, form):
+    file = llm_alone(tmp_path / "flow.yaml", foreign_model, endpoint="/v1/flow")
+    if form == "steps":
+        file.write_text(f"""flow: test
+endpoint: /v1/flow
+services: {{writer: {{kind: llm, url: "{foreign_model.url}", model: foreign-7b}}}}
+steps: {{answer: {{uses: writer}}}}
+""")
+    server = start(file)
+    assert server.post("/v1/flow", {"messages": "Hi", "stream": False}).json()["usage"]["completion_tokens"] == 17
+    streamed = server.post("/v1/flow", {"messages": "Hi", "stream": True}).text
+    assert streamed.endswith("data: [DONE]\n\n") and "usage" not in streamed
+    assert [asked["model"] for asked in foreign_model.asked] == ["foreign-7b"] * 2
+    assert foreign_model.asked[1]["stream_options"] == {"include_usage": True}
+    text = server.get("/metrics").text
+    assert 'rag_tokens_total{type="prompt"} 97' in text and 'rag_tokens_total{type="completion"} 19' in text
+    assert 'rag_latency_seconds_count{stage="generation"} 2' in text
+    assert "megaservice_first_token_latency_count 1" in text and "megaservice_inter_token_latency_count 1" in text
+    assert "megaservice_request_pending 0" in text
+    done = [event["completion_tokens"] for event in server.events() if event["event"] == "query_success"]
+    assert done == [17, 2]
+    assert ("answer" if form == "steps" else "llm") in server.get("/v1/statistics").json()

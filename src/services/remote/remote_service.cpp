@@ -236,7 +236,7 @@ base::Task<base::Result<contract::RerankingReply>> RemoteService::rerank_batch(
 base::Task<base::Result<contract::Reply>> RemoteService::chat(contract::ChatRequest request,
                                                               base::Context context) {
   choose_model(request.model);
-  if (ours()) request.stream_usage = request.stream;
+  request.stream_usage = request.stream;  // What it cost comes with a stream's end.
   const auto peer = ours() ? contract::ChatPeer::opaline : contract::ChatPeer::openai;
   http::ClientRequest post =
       post_request(request.prompt ? completions_path(settings_.path) : settings_.path,
@@ -286,6 +286,7 @@ base::Task<base::Result<RemoteService::OpenStream>> RemoteService::open(http::Cl
 
 base::Task<base::Result<contract::Reply>> RemoteService::ask(contract::JsonRequest request,
                                                              base::Context context) {
+  complete(request);
   http::ClientRequest post =
       post_request(settings_.path, boost::json::serialize(request.body), context);
   // What a service of somebody's own does over there nobody knows: it is asked once.
@@ -309,6 +310,17 @@ base::Task<base::Result<contract::Reply>> RemoteService::ask(contract::JsonReque
   auto body = contract::parse_json(response.body);
   if (!body) co_return base::fail(unreadable_reply(upstream_, "JSON", body.error(), response.body));
   co_return contract::JsonReply{.body = *std::move(body)};
+}
+
+void RemoteService::complete(contract::JsonRequest& request) const {
+  boost::json::object* body = request.body.if_object();
+  if (body == nullptr) return;
+  boost::json::value& model = (*body)["model"];
+  if (!settings_.model.empty() && (model.is_null() || model == "")) model = settings_.model;
+  if (model.is_null()) body->erase("model");
+  if (request.stream && settings_.path.ends_with("/completions") &&
+      !body->contains("stream_options"))
+    body->emplace("stream_options", boost::json::object{{"include_usage", true}});
 }
 
 // --- One exchange

@@ -14,7 +14,8 @@ struct RemoteSettings {
   http::Endpoint endpoint;
   /// Chooses the dialect, see RemoteService. Empty: OPEA's endpoint of the kind.
   std::string path;
-  std::string model;    ///< Sent in place of the request's; empty: the request's own.
+  /// Sent in place of the request's; empty: the request's own. In JSON where the body names none.
+  std::string model;
   std::string api_key;  ///< By reference, see resolve_api_key(); empty: no Authorization header.
   enum class Peer {
     foreign,  ///< Any server of the dialect: gets nothing that it might not know.
@@ -90,6 +91,8 @@ class RemoteService final : public contract::Service {
                                                  const base::Context& context) const;
   [[nodiscard]] std::size_t batch_texts() const;
   void choose_model(std::string& model) const;
+  /// The model, where the body names none, and the usage of a stream in OpenAI's dialect.
+  void complete(contract::JsonRequest& request) const;
   [[nodiscard]] bool ours() const { return settings_.peer == RemoteSettings::Peer::opaline; }
 
   RemoteSettings settings_;

@@ -296,8 +296,28 @@ TEST_F(Remote, StreamsAnAnswerCutAnywhere) {
     EXPECT_EQ(streamed.end->usage.total_tokens(), 5U);
     EXPECT_EQ(streamed.end->model, "m");
   }
-  EXPECT_TRUE(server_->last().body.find(R"("stream":true)") != std::string::npos);
+  EXPECT_TRUE(server_->last().body.contains(R"("stream":true)"));
+  EXPECT_TRUE(server_->last().body.contains(R"("stream_options":{"include_usage":true})"));
   EXPECT_EQ(server_->last().headers.get("accept"), "text/event-stream");
+}
+
+TEST_F(Remote, CompletesJsonWithItsModelAndAsksForTheUsageOfAStream) {
+  const auto sent = [this](std::string_view body, bool stream, std::string path) {
+    contract::Service& service =
+        at(ServiceKind::custom, std::move(path),
+           [](const http::Request&) { return http::Response::json(503, "{}"); }, {.model = "big"});
+    (void)call(service, contract::JsonRequest{.body = boost::json::parse(body), .stream = stream});
+    return server_->last().body;
+  };
+  const std::string chat = "/v1/chat/completions";
+  EXPECT_EQ(sent(R"({"messages":"a"})", false, chat), R"({"messages":"a","model":"big"})");
+  EXPECT_EQ(sent(R"({"model":""})", false, chat), R"({"model":"big"})");
+  EXPECT_EQ(sent(R"({"model":"small"})", false, chat), R"({"model":"small"})");
+  EXPECT_EQ(sent("[1]", false, chat), "[1]");
+  EXPECT_EQ(sent("{}", true, chat), R"({"model":"big","stream_options":{"include_usage":true}})");
+  EXPECT_EQ(sent(R"({"stream_options":null})", true, chat),
+            R"({"stream_options":null,"model":"big"})");
+  EXPECT_EQ(sent("{}", true, "/v1/docsum"), R"({"model":"big"})");
 }
 
 TEST_F(Remote, AStreamIsWholeWithDoneOrAFinishReason) {
