@@ -1,80 +1,71 @@
 #include "services/registry/registered_service.hpp"
 
-#include <algorithm>
+#include <set>
 #include <utility>
 
-#include "base/limits.hpp"
+#include "base/log.hpp"
 
 namespace opaline::services {
-namespace json = boost::json;
 namespace {
 
-std::string_view type_name(const json::value& value) {
-  switch (value.kind()) {
-    case json::kind::null: return "null";
-    case json::kind::bool_: return "boolean";
-    case json::kind::int64:
-    case json::kind::uint64: return "integer";
-    case json::kind::double_: return "number";
-    case json::kind::string: return "string";
-    case json::kind::array: return "array";
-    case json::kind::object: return "object";
-  }
-  return "";
+using base::ErrorCode;
+using base::Result;
+
+Result<void> check_request(const std::string& name, const contract::JsonShape& shape,
+                           const contract::Request& request) {
+  const auto* asked = std::get_if<contract::JsonRequest>(&request);
+  const auto wrong = asked == nullptr ? std::nullopt : shape.misfit(asked->body);
+  if (!wrong) return {};
+  return base::fail(ErrorCode::invalid_argument,
+                    "this is not what the service '" + name + "' takes: " + *wrong);
+}
+
+Result<void> check_reply(const std::string& name, const ServiceRegistry::Turn& turn,
+                         const contract::Reply& reply) {
+  const auto* answer = std::get_if<contract::JsonReply>(&reply);
+  const auto wrong = answer == nullptr ? std::nullopt : turn.output.misfit(answer->body);
+  if (!wrong) return {};
+  return base::fail(ErrorCode::internal, "the service '" + name + "' at " + turn.url +
+                                             ": its answer is not what it registered: " + *wrong);
 }
 
 }  // namespace
 
-std::string misfit(const json::object& schema, const json::value& value) {
-  if (const json::value* type = schema.if_contains("type"); type != nullptr && type->is_string()) {
-    const std::string_view wanted = type->get_string();
-    const std::string_view found = type_name(value);
-    if (found != wanted && !(wanted == "number" && found == "integer")) {
-      return "expected " + std::string(wanted) + ", got " + std::string(found);
-    }
-  }
-  const json::value* required = schema.if_contains("required");
-  const json::object* object = value.if_object();
-  if (required == nullptr || !required->is_array() || object == nullptr) return {};
-  for (const json::value& field : required->get_array()) {
-    if (field.is_string() && !object->contains(field.get_string())) {
-      return "field '" + std::string(field.get_string()) + "' is missing";
-    }
-  }
-  return {};
-}
-
 RegisteredService::RegisteredService(std::string name, ServiceRegistry& registry, Reach reach)
     : name_(std::move(name)), registry_(registry), reach_(std::move(reach)) {}
 
-base::Task<base::Result<contract::Reply>> RegisteredService::call(contract::Request request,
-                                                                  base::Context context) {
-  OPALINE_CO_TRY(const ServiceRegistry::Turn turn, registry_.next(name_));
-  OPALINE_CO_TRY(contract::Service * service, at(turn.url));
-  OPALINE_CO_TRY(contract::Reply reply,
-                 co_await service->call(std::move(request), std::move(context)));
-  if (const auto* answer = std::get_if<contract::JsonReply>(&reply)) {
-    const std::string wrong = misfit(turn.card->output_schema, answer->body);
-    if (!wrong.empty()) {
-      co_return base::fail(base::ErrorCode::internal,
-                           "the service '" + name_ + "' at " + turn.url +
-                               " does not answer as it declared: " + wrong);
+base::Task<Result<contract::Reply>> RegisteredService::call(contract::Request request,
+                                                            base::Context context) {
+  std::set<std::string> asked;  // Of which nothing was heard.
+  base::Error unheard;
+  for (;;) {
+    auto turn = registry_.next(name_, asked);
+    if (!turn) co_return base::fail(asked.empty() ? std::move(turn).error() : std::move(unheard));
+    OPALINE_CO_TRY_DO(check_request(name_, turn->input, request));
+    OPALINE_CO_TRY(const auto service, reach_(turn->url));
+    contract::Request sent = turn->others > 0 ? request : std::move(request);
+    auto reply = co_await service->call(std::move(sent), context);
+    if (reply) {
+      OPALINE_CO_TRY_DO(check_reply(name_, *turn, *reply));
+      co_return reply;
     }
+    unheard = std::move(reply).error();
+    if (!unheard.unanswered) co_return base::fail(std::move(unheard));
+    base::log(base::LogLevel::warning, "service_instance_unreachable",
+              {{"request_id", context.request_id},
+               {"service", name_},
+               {"url", turn->url},
+               {"message", unheard.message},
+               {"detail", unheard.detail}});
+    asked.insert(turn->url);
+    if (turn->others == 0) break;
   }
-  co_return reply;
-}
-
-base::Result<contract::Service*> RegisteredService::at(const std::string& url) {
-  const std::lock_guard lock(mutex_);
-  const auto found = reached_.find(url);
-  if (found != reached_.end()) return found->second.get();
-  // A stream may still be at one of an old instance, so none is ever dropped; their number is.
-  if (reached_.size() >= limits::kReachedInstances) {
-    return base::fail(base::ErrorCode::resource_exhausted,
-                      "the service '" + name_ + "' was at too many places; restart the server");
+  if (asked.size() > 1) {
+    unheard.message = "none of the " + std::to_string(asked.size()) +
+                      " instances of the service '" + name_ +
+                      "' can be reached; the last: " + unheard.message;
   }
-  OPALINE_TRY(auto service, reach_(url));
-  return reached_.emplace(url, std::move(service)).first->second.get();
+  co_return base::fail(std::move(unheard));
 }
 
 contract::Health RegisteredService::health() const {

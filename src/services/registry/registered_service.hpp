@@ -1,22 +1,22 @@
 #pragma once
 
-#include <map>
+#include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "contract/service.hpp"
-#include "http/client.hpp"
 #include "services/registry/service_registry.hpp"
 
 namespace opaline::services {
 
-/// A step whose service registers itself: each call goes to the next of its instances. Its answers
-/// are held against the output schema that it declared, as far as `type` and `required` go. Any
-/// thread; the registry must outlive it; the service that `reach` makes must outlive its streams.
+/// A step whose service registers itself: each call goes to the next of its instances, and from one
+/// that cannot be reached to the one after it, each once. What it is sent and what it answers is
+/// held against the schemas that it registered, as far as a JsonShape goes. Any thread; the
+/// registry must outlive it.
 class RegisteredService final : public contract::Service {
  public:
-  /// Makes the service at a URL; called once for each URL.
+  /// Makes the service at a URL for one call, which its streams must be able to outlive: it is gone
+  /// then, so that nothing is kept for instances that are.
   using Reach =
       std::function<base::Result<std::unique_ptr<contract::Service>>(const std::string& url)>;
 
@@ -25,25 +25,18 @@ class RegisteredService final : public contract::Service {
   [[nodiscard]] contract::ServiceKind kind() const override {
     return contract::ServiceKind::custom;
   }
-  /// @error unavailable: no instance is there or ready; internal: the answer is not what the
-  /// service declared; otherwise the instance's own.
+  /// @error unavailable: no instance is there, ready or to be reached; invalid_argument: the
+  /// request is not what the service takes; internal: the answer is not what it registered;
+  /// otherwise the instance's own.
   base::Task<base::Result<contract::Reply>> call(contract::Request request,
                                                  base::Context context) override;
   /// Ready while an instance is; the flow does not wait for it to start.
   [[nodiscard]] contract::Health health() const override;
 
  private:
-  base::Result<contract::Service*> at(const std::string& url);
-
   std::string name_;
   ServiceRegistry& registry_;
   Reach reach_;
-  std::mutex mutex_;
-  std::map<std::string, std::unique_ptr<contract::Service>> reached_;  // By url; none is dropped.
 };
-
-/// What of `value` is not as `schema` says (its `type` and `required`); empty when it fits.
-[[nodiscard]] std::string misfit(const boost::json::object& schema,
-                                 const boost::json::value& value);
 
 }  // namespace opaline::services

@@ -49,6 +49,14 @@ base::Result<void> check(std::string_view name, const ServiceInstance& instance,
   return {};
 }
 
+base::Result<contract::JsonShape> shape_of(const boost::json::object& schema,
+                                           std::string_view field) {
+  auto shape = contract::JsonShape::read(schema);
+  if (shape) return shape;
+  return base::fail(ErrorCode::invalid_argument,
+                    "field '" + std::string(field) + "': " + shape.error().message);
+}
+
 }  // namespace
 
 ServiceRegistry::ServiceRegistry(std::function<Clock::time_point()> now) : now_(std::move(now)) {}
@@ -56,6 +64,8 @@ ServiceRegistry::ServiceRegistry(std::function<Clock::time_point()> now) : now_(
 base::Result<bool> ServiceRegistry::put(std::string_view name, ServiceInstance instance,
                                         ServiceCard card) {
   OPALINE_TRY_DO(check(name, instance, card));
+  OPALINE_TRY(auto input, shape_of(card.input_schema, "input_schema"));
+  OPALINE_TRY(auto output, shape_of(card.output_schema, "output_schema"));
   const std::lock_guard lock(mutex_);
   forget_expired();
   auto found = entries_.find(name);
@@ -71,7 +81,9 @@ base::Result<bool> ServiceRegistry::put(std::string_view name, ServiceInstance i
     return base::fail(ErrorCode::resource_exhausted,
                       "the service '" + std::string(name) + "' has too many instances");
   }
-  entry.card = std::make_shared<const ServiceCard>(std::move(card));
+  entry.card = std::move(card);
+  entry.input = std::move(input);
+  entry.output = std::move(output);
   const auto until = now_() + instance.lease;
   std::string url = instance.url;
   entry.instances.insert_or_assign(std::move(url),
@@ -111,7 +123,8 @@ std::optional<RegisteredCard> ServiceRegistry::find(std::string_view name) {
   return card_of(found->first, found->second);
 }
 
-base::Result<ServiceRegistry::Turn> ServiceRegistry::next(std::string_view name) {
+base::Result<ServiceRegistry::Turn> ServiceRegistry::next(std::string_view name,
+                                                          const std::set<std::string>& asked) {
   const std::lock_guard lock(mutex_);
   forget_expired();
   const auto found = entries_.find(name);
@@ -121,14 +134,23 @@ base::Result<ServiceRegistry::Turn> ServiceRegistry::next(std::string_view name)
                           "': start one, or see that it renews its lease in time");
   }
   Entry& entry = found->second;
-  for (std::size_t tried = 0; tried < entry.instances.size(); ++tried) {
-    const auto chosen =
-        std::next(entry.instances.begin(),
-                  static_cast<std::ptrdiff_t>(entry.turn++ % entry.instances.size()));
-    if (chosen->second.instance.health.state == contract::Health::State::ready) {
-      return Turn{.url = chosen->first, .card = entry.card};
+  const std::size_t count = entry.instances.size();
+  const std::size_t first = entry.turn % count;
+  auto instance = std::next(entry.instances.begin(), static_cast<std::ptrdiff_t>(first));
+  Turn turn{.url = {}, .input = entry.input, .output = entry.output};
+  for (std::size_t looked = 0; looked < count; ++looked, ++instance) {
+    if (instance == entry.instances.end()) instance = entry.instances.begin();
+    const auto& [url, one] = *instance;
+    if (one.instance.health.state != contract::Health::State::ready || asked.contains(url))
+      continue;
+    if (turn.url.empty()) {
+      turn.url = url;
+      entry.turn = first + looked + 1;
+    } else {
+      ++turn.others;
     }
   }
+  if (!turn.url.empty()) return turn;
   return base::fail(ErrorCode::unavailable,
                     "the service '" + std::string(name) + "' says that it is not ready: " +
                         entry.instances.begin()->second.instance.health.reason);
@@ -143,7 +165,7 @@ void ServiceRegistry::forget_expired() {
 }
 
 RegisteredCard ServiceRegistry::card_of(const std::string& name, const Entry& entry) const {
-  RegisteredCard card{.name = name, .card = *entry.card, .instances = {}};
+  RegisteredCard card{.name = name, .card = entry.card, .instances = {}};
   for (const auto& [url, one] : entry.instances) {
     card.instances.push_back({.instance = one.instance,
                               .left = std::chrono::ceil<std::chrono::seconds>(one.until - now_())});

@@ -4,14 +4,15 @@
 #include <chrono>
 #include <functional>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
+#include "contract/json_shape.hpp"
 #include "contract/service.hpp"
 
 namespace opaline::services {
@@ -28,7 +29,7 @@ struct ServiceInstance {
 struct ServiceCard {
   std::string description;
   boost::json::object input_schema;   ///< JSON Schema of what it takes; may be empty.
-  boost::json::object output_schema;  ///< Of what it gives.
+  boost::json::object output_schema;  ///< Of what it gives, if that is JSON.
 };
 
 /// A service as it is now.
@@ -52,7 +53,8 @@ class ServiceRegistry {
 
   /// Registers an instance, or renews its lease. @return whether it is new.
   /// @error invalid_argument: the name, the URL (http, https) or the lease is none
-  /// (1 s … limits::kServiceLease), or the card is too large; resource_exhausted:
+  /// (1 s … limits::kServiceLease), a schema is wrong (see JsonShape), or the card is too large;
+  /// resource_exhausted:
   /// limits::kRegisteredServices or limits::kServiceInstances are there.
   base::Result<bool> put(std::string_view name, ServiceInstance instance, ServiceCard card);
   /// Takes an instance out, or all of the service when `url` is empty. @error not_found.
@@ -64,11 +66,14 @@ class ServiceRegistry {
   /// Who is asked next.
   struct Turn {
     std::string url;
-    std::shared_ptr<const ServiceCard> card;  ///< Shared with the registry until the next put().
+    std::size_t others = 0;  ///< Ready instances that may be asked after it.
+    contract::JsonShape input;
+    contract::JsonShape output;
   };
-  /// The next live instance that is ready, in turn.
+  /// The next live instance that is ready, in turn. @param asked urls that are left out.
   /// @error unavailable: there is none; says what to do.
-  [[nodiscard]] base::Result<Turn> next(std::string_view name);
+  [[nodiscard]] base::Result<Turn> next(std::string_view name,
+                                        const std::set<std::string>& asked = {});
 
  private:
   struct Instance {
@@ -76,9 +81,11 @@ class ServiceRegistry {
     Clock::time_point until;
   };
   struct Entry {
-    std::shared_ptr<const ServiceCard> card;
+    ServiceCard card;
+    contract::JsonShape input;
+    contract::JsonShape output;
     std::map<std::string, Instance, std::less<>> instances;  // By url.
-    std::size_t turn = 0;
+    std::size_t turn = 0;                                    // The place that is looked at first.
   };
   using Entries = std::map<std::string, Entry, std::less<>>;
 

@@ -3,10 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <boost/json/parse.hpp>
-
 #include "base/limits.hpp"
-#include "services/registry/registered_service.hpp"
 
 namespace opaline::services {
 namespace {
@@ -99,14 +96,28 @@ TEST_F(ServiceRegistryTest, IsBounded) {
   EXPECT_EQ(put("one-more").error().code, ErrorCode::resource_exhausted);
 }
 
-TEST(RegisteredServiceSchema, HoldsAnAnswerAgainstWhatWasDeclared) {
-  const auto schema = boost::json::parse(R"({"type":"object","required":["a"]})").as_object();
-  EXPECT_EQ(misfit(schema, boost::json::parse(R"({"a":1})")), "");
-  EXPECT_EQ(misfit(schema, boost::json::parse(R"({"b":1})")), "field 'a' is missing");
-  EXPECT_EQ(misfit(schema, boost::json::parse("[1]")), "expected object, got array");
-  EXPECT_EQ(misfit(boost::json::parse(R"({"type":"number"})").as_object(), boost::json::value(3)),
-            "");
-  EXPECT_EQ(misfit({}, boost::json::value("anything")), "");
+TEST_F(ServiceRegistryTest, LeavesOutWhoWasAsked) {
+  for (const char* url : {"http://a/x", "http://b/x", "http://c/x"}) ASSERT_TRUE(put("x", url));
+  const auto second = registry_.next("x", {"http://a/x"});
+  EXPECT_EQ(second.value().url, "http://b/x");
+  EXPECT_EQ(second->others, 1U);
+  EXPECT_EQ(next("x"), "http://c/x");
+  EXPECT_EQ(registry_.next("x", {"http://a/x", "http://b/x"}).value().others, 0U);
+  EXPECT_FALSE(registry_.next("x", {"http://a/x", "http://b/x", "http://c/x"}));
+}
+
+TEST_F(ServiceRegistryTest, RefusesASchemaThatIsWrong) {
+  const boost::json::object wrong{{"properties", {{"n", {{"type", 12}}}}}};
+  const ServiceInstance instance{.url = "http://h/x"};
+  const auto input = registry_.put("x", instance, {.input_schema = wrong});
+  ASSERT_FALSE(input);
+  EXPECT_EQ(input.error().code, ErrorCode::invalid_argument);
+  EXPECT_TRUE(input.error().message.starts_with("field 'input_schema': /properties/n/type: "))
+      << input.error().message;
+  const auto output = registry_.put("x", instance, {.output_schema = wrong});
+  ASSERT_FALSE(output);
+  EXPECT_TRUE(output.error().message.starts_with("field 'output_schema': "));
+  EXPECT_TRUE(registry_.list().empty());
 }
 
 }  // namespace
