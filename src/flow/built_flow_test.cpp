@@ -99,5 +99,35 @@ TEST_F(BuiltFlowTest, TheTimeOfAMapIsForAllItsElements) {
   EXPECT_LE(asked[0].remaining(), std::chrono::seconds(5));
 }
 
+TEST_F(BuiltFlowTest, WhatHandlesTheErrorOfAStepThatIsNotChosenDoesNotRun) {
+  build(
+      "flow: f\n"
+      "services: {a: {url: 'http://a/x'}, n: {url: 'http://n/x'}, x: {url: 'http://x/x'}, h: {url: "
+      "'http://h/x'}}\n"
+      "steps:\n"
+      "  first: {uses: a}\n"
+      "  where: {needs: first, switch: [{when: '${request.far}', then: far}, {else: near}]}\n"
+      "  near: {uses: n}\n"
+      "  far: {uses: x, on_error: instead}\n"
+      "  instead: {uses: h, input: '${steps.first}'}\n");
+  EXPECT_EQ(ask("{}"), R"("n")");
+  EXPECT_EQ(ask(R"({"far": true})"), R"("x")");
+  EXPECT_TRUE(service("h").requests.empty());
+  down_ = "x";
+  EXPECT_EQ(ask(R"({"far": true})"), R"("h")");
+}
+
+TEST_F(BuiltFlowTest, ASwitchThatIsPassedOverChoosesNothing) {
+  build(
+      "flow: f\n"
+      "services: {a: {url: 'http://a/x'}, b: {url: 'http://b/x'}}\n"
+      "steps:\n"
+      "  first: {uses: a}\n"
+      "  where: {needs: first, when: '${request.far}', switch: [{else: far}]}\n"
+      "  far: {uses: b}\n");
+  ask("{}");
+  EXPECT_TRUE(service("b").requests.empty());
+}
+
 }  // namespace
 }  // namespace opaline::flow

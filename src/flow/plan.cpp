@@ -60,7 +60,11 @@ void Plan::settle(Graph::Node node, State state) {
 }
 
 void Plan::drop(Graph::Node node) {
-  if (states_[node] != State::waiting && states_[node] != State::passed_over) return;
+  if (states_[node] == State::ready) std::erase(ready_, node);
+  if (states_[node] != State::waiting && states_[node] != State::passed_over &&
+      states_[node] != State::ready) {
+    return;
+  }
   settle(node, State::dropped);
 }
 
