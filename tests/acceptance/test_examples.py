@@ -29,6 +29,11 @@ class Services(http.server.BaseHTTPRequestHandler):
                 "/v1/tts": lambda: {"tts_result": base64.b64encode(("wav of " + body["text"]).encode()).decode()},
                 "/v1/chat/completions": lambda: self.chat(body),
                 "/v1/web_retrieval": lambda: {"retrieved_docs": [{"text": "The bridge was opened in 1932."}, {"text": "Cats sleep."}]},
+                "/v1/embeddings": lambda: {"text": body["text"], "embedding": [1.0]},
+                "/v1/multimodal_retrieval": lambda: {"retrieved_docs": [{"text": "A bridge."}], "initial_query": body["text"],
+                                                     "metadata": [{"b64_img_str": "AAAA"}]},
+                "/v1/lvm": lambda: {"text": f"seen: {body.get('metadata') or body.get('messages')}"},
+                "/v1/retrieval": lambda: {"retrieved_docs": [{"text": "Marigold is a community."}, {"text": "It has 40 people."}]},
                 "/v1/text2query": lambda: {"result": "Marigold has 40 staff"},
                 "/v1/guardrails": lambda: {"text": "Violated policies", "downstream_black_list": [".*"]}
                 if "tiger" in body["text"] else {"text": body["text"], "downstream_black_list": []}}[self.path]()
@@ -41,7 +46,8 @@ class Services(http.server.BaseHTTPRequestHandler):
 
     @staticmethod
     def chat(body):
-        last = body["messages"][-1]["content"]
+        # OPEA's agents take a text where others take messages.
+        last = body["messages"] if isinstance(body["messages"], str) else body["messages"][-1]["content"]
         text = f"<{last if isinstance(last, str) else last[0]['text']}>"
         if body.get("stream"):
             chunk = {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]}
@@ -62,9 +68,10 @@ def example(start, tmp_path):
         services.asked = []
         threading.Thread(target=services.serve_forever, daemon=True).start()
         servers.append(services)
-        text = re.sub(r"http://127\.0\.0\.1:\d+/", f"http://127.0.0.1:{services.server_port}/", (ROOT / f"examples/{name}.yaml").read_text())
-        (tmp_path / "flow.yaml").write_text(text)
-        server = start(tmp_path / "flow.yaml")
+        for file in (ROOT / "examples").glob("*.yaml"):
+            (tmp_path / file.name).write_text(re.sub(r"http://127\.0\.0\.1:\d+/", f"http://127.0.0.1:{services.server_port}/",
+                                                     file.read_text()))
+        server = start(tmp_path / f"{name}.yaml")
         server.asked = services.asked
         return server
 
@@ -126,3 +133,70 @@ def test_a_guarded_chatqna_answers_or_says_no(example):
     server.ingest(MARIGOLD)
     assert "27 days" in content(server.post("/v1/guarded", {"text": "How many days of annual leave do full-time staff get?"}))
     assert server.post("/v1/guarded", {"text": "Where do I buy a tiger?"}).json()["text"] == "Violated policies"
+
+
+MESSAGES = [{"role": "user", "content": "How many days of annual leave do full-time staff get?"}]
+
+
+def test_codegen_takes_sources_where_an_index_is_named(example):
+    server = example("codegen")
+    server.ingest(MARIGOLD)
+    assert content(server.post("/v1/codegen", {"messages": "Sort a list."})) == "<Sort a list.>"
+    assert "sources" not in server.asked[0][1]["messages"][0]["content"]
+    server.post("/v1/codegen", {"messages": MESSAGES, "index_name": "default"})
+    assert "27 days" in server.asked[1][1]["messages"][0]["content"]
+
+
+def test_faqgen_and_graphrag_prompt_a_model(example):
+    assert content(example("faqgen").post("/v1/faqgen", {"messages": "The text."})).endswith("out of the text: The text.>")
+    said = content(example("graphrag").post("/v1/graphrag", {"messages": MESSAGES}))
+    assert said == f"<Known: Marigold is a community. It has 40 people. Question: {MESSAGES[0]['content']} Answer:>"
+
+
+def test_dbqna_answers_with_rows(example):
+    server = example("dbqna")
+    assert server.post("/v1/dbqna", {"messages": "How many?", "conn_str": {"host": "db"}}).json() == {"result": "Marigold has 40 staff"}
+    assert server.asked[0][1] == {"query": "How many?", "conn_str": {"host": "db"}, "conn_type": "sql"}
+
+
+def test_docindexretriever_gives_passages(example):
+    server = example("docindexretriever")
+    server.ingest(MARIGOLD)
+    assert "27 days" in server.post("/v1/retrievaltool", {"messages": MESSAGES}).text
+
+
+def test_multimodalqna_looks_for_a_frame_once(example):
+    server = example("multimodalqna")
+    first = server.post("/v1/multimodalqna", {"messages": [{"role": "user", "content": "What is it?"}]}).json()
+    assert first["text"] == "seen: [{'b64_img_str': 'AAAA'}]"
+    asked = [{"role": "user", "content": "What is it?"}, {"role": "assistant", "content": "A bridge."}, {"role": "user", "content": "Where?"}]
+    server.post("/v1/multimodalqna", {"messages": asked})
+    assert [path for path, _ in server.asked] == ["/v1/embeddings", "/v1/multimodal_retrieval", "/v1/lvm", "/v1/lvm"]
+    assert server.asked[-1][1]["messages"] == asked
+
+
+def test_agentqna_tells_the_agent_what_is_known(example):
+    server = example("agentqna")
+    server.ingest(MARIGOLD)
+    reply = server.post("/v1/agentqna", {"messages": MESSAGES, "thread_id": "7"})
+    assert reply.status_code == 200, reply.text
+    asked = server.asked[0][1]
+    assert "27 days" in asked["messages"] and asked["thread_id"] == "7" and asked["role"] == "user"
+
+
+def test_an_edge_flow_answers_here_what_it_can(example):
+    server = example("edge")
+    assert content(server.post("/v1/chatqna", {"messages": "Who won?"})) == "< Who won?>"
+    server.asked.clear()
+    server.ingest(MARIGOLD)
+    assert "27 days" in content(server.post("/v1/chatqna", {"messages": MESSAGES}))
+    assert server.asked == []
+
+
+def test_the_productivity_suite_is_flows_behind_one_address(example):
+    server = example("productivitysuite")
+    server.ingest(MARIGOLD)
+    assert server.post("/v1/productivity", {"tool": "summary", "text": "long"}).json()["text"] == "<Summarise in a few sentences: long>"
+    assert content(server.post("/v1/productivity", {"tool": "code", "messages": "Sort."})) == "<Sort.>"
+    assert "27 days" in content(server.post("/v1/productivity", {"tool": "chat", "messages": MESSAGES}))
+    assert server.post("/v1/productivity", {"tool": "dance"}).status_code == 400
