@@ -86,6 +86,7 @@ base::Result<void> Assembly::serve(const flow::AnyFlow& flow) {
     return base::fail(base::ErrorCode::failed_precondition,
                       "hosts and ports change only when the server is started anew");
   }
+  OPALINE_TRY_DO(check_models(next, usual_models_, running_models_));
   OPALINE_TRY(auto served, ServedFlow::create(flow, platform_));
   current_.store(std::move(served));
   return {};
@@ -101,6 +102,10 @@ base::Task<http::Response> Assembly::answer(http::Request request, base::Context
 }
 
 base::Result<void> Assembly::build_models(const UpSettings& settings, const flow::FlowSpec& spec) {
+  usual_models_ = {.embedding = settings.embedding_model,
+                   .reranking = settings.reranking_model,
+                   .llm = settings.llm_model.empty() ? "gemma-3-270m" : settings.llm_model};
+  OPALINE_TRY(const ModelChoice wanted, choose_models(spec, usual_models_));
   const flow::ServiceSpec* llm = find_own(spec, ServiceKind::llm);
   const std::string llm_named =
       llm != nullptr && !option(*llm, "model").empty() ? option(*llm, "model") : settings.llm_model;
@@ -124,25 +129,20 @@ base::Result<void> Assembly::build_models(const UpSettings& settings, const flow
     return one.url.empty() && one.kind != ServiceKind::llm && one.kind != ServiceKind::custom;
   });
   if (encodes) {
-    const flow::ServiceSpec* embedding = find_own(spec, ServiceKind::embedding);
-    const std::string named = embedding == nullptr ? "" : option(*embedding, "model");
-    OPALINE_TRY(children.embedding_model,
-                library.resolve(named.empty() ? settings.embedding_model : named));
+    running_models_.embedding = wanted.embedding.value_or(settings.embedding_model);
+    OPALINE_TRY(children.embedding_model, library.resolve(*running_models_.embedding));
+    running_models_.reranking = wanted.reranking.value_or("");
   }
-  if (const flow::ServiceSpec* reranking = find_own(spec, ServiceKind::reranking)) {
-    const std::string named = option(*reranking, "model");
-    const std::string& model = named.empty() ? settings.reranking_model : named;
-    if (!model.empty()) {
-      OPALINE_TRY(children.reranking_model, library.resolve(model));
-    }
+  if (wanted.reranking && !wanted.reranking->empty()) {
+    OPALINE_TRY(children.reranking_model, library.resolve(*wanted.reranking));
   }
   const bool generates = std::ranges::any_of(spec.services, [this](const flow::ServiceSpec& one) {
     return one.kind == ServiceKind::llm && one.url.empty() &&
            mode_of(one, platform_.answer) == AnswerMode::generate;
   });
   if (generates) {
-    OPALINE_TRY(children.llm_model,
-                library.resolve(llm_named.empty() ? "gemma-3-270m" : llm_named));
+    running_models_.llm = wanted.llm.value_or(*usual_models_.llm);
+    OPALINE_TRY(children.llm_model, library.resolve(*running_models_.llm));
     OPALINE_TRY(const auto described, engine::inspect_model(children.llm_model));
     platform_.instructed = described.chat_template;
   }

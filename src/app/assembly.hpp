@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "app/model_choice.hpp"
 #include "app/platform.hpp"
 #include "app/served_flow.hpp"
 #include "app/settings.hpp"
@@ -52,6 +53,8 @@ class Assembly {
   base::Task<http::Response> answer(http::Request request, base::Context context);
 
   Platform platform_;
+  ModelChoice usual_models_;
+  ModelChoice running_models_;
   std::string host_;
   /// The one the server was started with: services with ports of their own stay its.
   std::shared_ptr<ServedFlow> first_;

@@ -15,10 +15,7 @@ std::string url_host(const std::string& host) {
 std::string place(const ServiceSpec& service) {
   if (!service.url.empty()) return fmt::format("at {}{}", service.url, service.endpoint);
   if (service.kind == contract::ServiceKind::custom) return "registers itself";
-  const auto run = service.options.find("run");
-  std::string text = run == service.options.end() || run->second == "here"
-                         ? "built in"
-                         : "built in, in a child process";
+  std::string text = service.runs_in_child() ? "built in, in a child process" : "built in";
   if (service.port) {
     text += fmt::format(", also at http://{}:{}{}", url_host(service.host), *service.port,
                         service.endpoint);

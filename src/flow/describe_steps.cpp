@@ -17,10 +17,8 @@ std::string place(const StepFlow& flow, const StepSpec& step) {
   }
   const ServiceSpec& service = flow.services[*step.service];
   if (!service.url.empty()) return fmt::format("at {}{}", service.url, service.endpoint);
-  const auto option = service.options.find("run");
-  const bool child = step.run == "child" || (step.run.empty() && option != service.options.end() &&
-                                             option->second == "child");
-  return child ? "built in, in a child process" : "built in";
+  if (service.kind == contract::ServiceKind::custom) return "registers itself";
+  return service.runs_in_child() ? "built in, in a child process" : "built in";
 }
 
 std::string use(const StepFlow& flow, const StepSpec& step) {

@@ -14,12 +14,13 @@ StepFlow flow_of(std::string_view yaml) {
 }
 
 constexpr std::string_view kFlow =
-    "flow: f\ntimeout: 1m\nservices: {grade: {url: \"http://h:1/g\"}, small: {kind: llm}}\n"
+    "flow: f\ntimeout: 1m\nservices: {grade: {url: \"http://h:1/g\"}, small: {kind: llm}, big: "
+    "{kind: llm, model: m}}\n"
     "steps:\n"
     "  search: {uses: retrieval, retry: 3, timeout: 5s, cache: 10m}\n"
     "  each: {uses: grade, map: {over: \"${steps.search.retrieved_docs}\"}, on_error: skip}\n"
     "  route: {needs: each, switch: [{when: \"${request.q == \\\"#1\\\"}\", then: b}, {else: a}]}\n"
-    "  a: {uses: llm, hedge: 1s, fallback: small, run: child, on_error: sorry}\n"
+    "  a: {uses: big, hedge: 1s, fallback: small, run: child, on_error: sorry}\n"
     "  b: {uses: ./b.yaml, when: \"${request.x}\"}\n"
     "  sorry: {input: {text: \"${error.message}\"}}\n"
     "  end: {uses: llm, needs: [a, b], merge: first}\n";

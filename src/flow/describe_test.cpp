@@ -8,9 +8,9 @@ namespace {
 TEST(Describe, ShowsAChain) {
   EXPECT_EQ(describe(built_in_flow()),
             "http://127.0.0.1:8080/v1/chatqna\n"
-            "└─ embedding                embedding  built in\n"
+            "└─ embedding                embedding  built in, in a child process\n"
             "   └─ retrieval             retrieval  built in\n"
-            "      └─ reranking          reranking  built in\n"
+            "      └─ reranking          reranking  built in, in a child process\n"
             "         └─ llm             llm        built in\n");
 }
 
@@ -20,8 +20,8 @@ TEST(Describe, ShowsBranchesPlacesServicesBesideTheFlowAndNotes) {
       "  dataprep: {port: 5000}\n"
       "  embedding: {url: \"http://tei:80\", endpoint: /embed}\n"
       "  retrieval1: {port: 7000, host: \"::1\"}\n"
-      "  retrieval2: {run: child}\n"
-      "  llm:\n"
+      "  retrieval2: {run: here}\n"
+      "  llm: {model: m}\n"
       "opea_mega_service:\n"
       "  mega_flow: embedding >> (retrieval1, retrieval2) >> llm\n",
       "f");
@@ -31,8 +31,8 @@ TEST(Describe, ShowsBranchesPlacesServicesBesideTheFlowAndNotes) {
       "http://127.0.0.1:8080/v1/chatqna\n"
       "└─ embedding                embedding  at http://tei:80/embed\n"
       "   ├─ retrieval1            retrieval  built in, also at http://[::1]:7000/v1/retrieval\n"
-      "   │  └─ llm                llm        built in\n"
-      "   └─ retrieval2            retrieval  built in, in a child process\n"
+      "   │  └─ llm                llm        built in, in a child process\n"
+      "   └─ retrieval2            retrieval  built in\n"
       "      └─ llm (above)\n"
       "beside the flow\n"
       "  dataprep                  dataprep   built in, also at "

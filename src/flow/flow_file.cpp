@@ -18,6 +18,17 @@
 #include "flow/yaml_reader.hpp"
 
 namespace opaline::flow {
+
+bool ServiceSpec::runs_in_child() const {
+  using contract::ServiceKind;
+  if (!url.empty()) return false;
+  if (kind == ServiceKind::embedding || kind == ServiceKind::reranking) return true;
+  if (kind != ServiceKind::llm) return false;
+  // Without a word of a model it may only quote.
+  const auto mode = options.find("mode");
+  if (mode != options.end()) return mode->second == "generate";
+  return options.contains("model");
+}
 namespace {
 
 constexpr std::string_view kServices = "opea_micro_services";

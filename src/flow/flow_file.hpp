@@ -33,6 +33,8 @@ struct ServiceSpec {
   [[nodiscard]] bool generates() const {
     return kind == contract::ServiceKind::llm || options.contains("generates");
   }
+  /// Ours, and asks a model, which is in a process of its own.
+  [[nodiscard]] bool runs_in_child() const;
 
   friend bool operator==(const ServiceSpec&, const ServiceSpec&) = default;
 };

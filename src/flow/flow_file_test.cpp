@@ -167,7 +167,7 @@ TEST(FlowFile, KnowsWhereAServiceRuns) {
       {"kind: llm, url: 'https://api', endpoint: /chat", "https://api", "/chat"},
       {"kind: llm, url: 'unix:/run/x.sock'", "unix:/run/x.sock", "/v1/chat/completions"},
       {"kind: llm, run: 'http://gpu:1'", "http://gpu:1", "/v1/chat/completions"},
-      {"kind: llm, run: here", "", "/v1/chat/completions"},
+      {"kind: llm, run: child", "", "/v1/chat/completions"},
   };
   for (const auto& one : cases) {
     const ServiceSpec spec = service(one.keys);
@@ -226,6 +226,14 @@ TEST(FlowFile, SaysWhatIsWrongWithAService) {
        "f:1:61: 'url' says where the service is; leave 'host' out"},
       {"kind: llm, url: 'http://h', run: here",
        "f:1:60: 'url' says where the service is; leave 'run' out"},
+      {"kind: llm, run: here",
+       "f:1:43: models run in child processes, so that a crash of one takes nothing else with it; "
+       "leave 'run' out"},
+      {"kind: retrieval, run: child",
+       "f:1:49: retrieval runs in this process, where the documents are; leave 'run' out"},
+      {"kind: custom, run: child",
+       "f:1:46: a service of your own runs where it registers itself from; leave 'run' out, or "
+       "give its URL"},
       {"kind: llm, run: there",
        "f:1:43: expected here, child or a URL for 'run', found 'there'; did you mean 'here'?"},
       {"kind: llm, host: gpu",

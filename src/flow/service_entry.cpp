@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/assert.hpp"
 #include "flow/kind_inference.hpp"
 #include "flow/mega_flow_line.hpp"
 #include "flow/service_address.hpp"
@@ -68,6 +69,7 @@ class ServiceReader {
     read_kind();
     complete_endpoint();
     read_options();
+    check_run();
   }
 
  private:
@@ -311,6 +313,13 @@ class ServiceReader {
     }
   }
 
+  void check_run() {
+    const auto run = spec().options.find("run");
+    if (!entry_.kind_known || run == spec().options.end() || remote()) return;
+    if (const std::string why = misplaced(spec(), run->second); !why.empty())
+      keys_.wrong("run", why);
+  }
+
   bool only_for(std::string_view key, std::initializer_list<ServiceKind> kinds) const {
     if (!entry_.kind_known) return false;
     if (std::ranges::find(kinds, entry_.spec.kind) != kinds.end()) return true;
@@ -328,6 +337,28 @@ class ServiceReader {
 };
 
 }  // namespace
+
+std::string misplaced(const ServiceSpec& service, std::string_view run) {
+  const std::string kind(contract::name(service.kind));
+  const auto mode = service.options.find("mode");
+  const bool quotes = mode != service.options.end() && mode->second == "extract";
+  switch (service.kind) {
+    case ServiceKind::embedding:
+    case ServiceKind::reranking:
+    case ServiceKind::llm:
+      if (quotes || run != "here") return {};
+      return "models run in child processes, so that a crash of one takes nothing else with it; "
+             "leave 'run' out";
+    case ServiceKind::retrieval:
+    case ServiceKind::dataprep:
+      if (run != "child") return {};
+      return kind + " runs in this process, where the documents are; leave 'run' out";
+    case ServiceKind::custom:
+      return "a service of your own runs where it registers itself from; leave 'run' out, or give "
+             "its URL";
+  }
+  OPALINE_ASSERT(false);
+}
 
 ServiceEntry read_service(std::string name, std::size_t place, const YamlNode& body,
                           Mistakes& mistakes) {

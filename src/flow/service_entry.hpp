@@ -31,4 +31,7 @@ struct ServiceEntry {
 [[nodiscard]] ServiceEntry read_service(std::string name, std::size_t place, const YamlNode& body,
                                         Mistakes& mistakes);
 
+/// Why a service of ours cannot run where `run` ("here" or "child") says; empty: it does.
+[[nodiscard]] std::string misplaced(const ServiceSpec& service, std::string_view run);
+
 }  // namespace opaline::flow

@@ -167,22 +167,28 @@ class StepFlowReader {
       step.spec.run.clear();
       return;
     }
+    step.spec.service = catalogue_service(*kind, step.uses->place);
     check_run(step);
-    const std::string name(contract::name(*kind));
+  }
+
+  /// The one of the catalogue that all steps share.
+  std::size_t catalogue_service(ServiceKind kind, std::size_t place) {
+    const std::string name(contract::name(kind));
     for (std::size_t i = named_services_; i < services_.size(); ++i) {
-      if (services_[i].spec.name == name) {
-        step.spec.service = i;
-        return;
-      }
+      if (services_[i].spec.name == name) return i;
     }
-    services_.push_back(read_service(name, step.uses->place, YamlNode(), mistakes_));
-    step.spec.service = services_.size() - 1;
+    services_.push_back(read_service(name, place, YamlNode(), mistakes_));
+    return services_.size() - 1;
   }
 
   void check_run(const StepEntry& step) {
     constexpr std::array<std::string_view, 2> kPlaces = {"here", "child"};
-    if (!step.run || is_url(step.run->name) ||
-        std::ranges::find(kPlaces, step.run->name) != kPlaces.end()) {
+    if (!step.run || is_url(step.run->name)) return;
+    if (std::ranges::find(kPlaces, step.run->name) != kPlaces.end()) {
+      if (!step.spec.service) return;
+      const ServiceSpec& service = services_[*step.spec.service].spec;
+      if (const std::string why = misplaced(service, step.run->name); !why.empty())
+        mistakes_.add(step.run->place, why);
       return;
     }
     mistakes_.add(step.run->place, "expected here, child or a URL for 'run', found " +

@@ -156,7 +156,8 @@ TEST(StepFlow, AStepUsesAUrl) {
 
 TEST(StepFlow, AStepRunsHereOrInAChild) {
   EXPECT_EQ(step("uses: llm").run, "");
-  EXPECT_EQ(step("uses: llm, run: here").run, "here");
+  EXPECT_EQ(step("uses: retrieval, run: here").run, "here");
+  EXPECT_EQ(step("uses: llm, run: child").run, "child");
   EXPECT_EQ(step("uses: ./b.yaml, run: child").run, "child");
 }
 
@@ -169,6 +170,9 @@ TEST(StepFlow, SaysWhatIsWrongWithWhatAStepUses) {
   EXPECT_EQ(step_mistakes("x: {uses: \"http://\"}"), "f:2:19: the URL has no host");
   EXPECT_EQ(step_mistakes("x: {uses: llm, run: there}"),
             "f:2:29: expected here, child or a URL for 'run', found 'there'; did you mean 'here'?");
+  EXPECT_EQ(step_mistakes("x: {uses: llm, run: here}"),
+            "f:2:29: models run in child processes, so that a crash of one takes nothing else with "
+            "it; leave 'run' out");
   EXPECT_EQ(step_mistakes("x: {uses: \"http://h/a\", run: here}"),
             "f:2:38: 'http://h/a' is at http://h already; leave 'run' out");
   EXPECT_EQ(step_mistakes("x: {needs: x}, y: , z: 3, w: {use: llm}"),

@@ -114,6 +114,24 @@ def test_a_changed_file_is_followed_and_a_wrong_one_changes_nothing(run, service
     until(lambda: ask() == {"inner": 2})
 
 
+def test_models_that_this_server_cannot_run_are_refused(start, tmp_path, services):  # noqa: F811
+    file = tmp_path / "flow.yaml"
+
+    def write(*models):
+        entries = {f"m{i}": {"kind": "embedding", **({"model": model} if model else {})} for i, model in enumerate(models)}
+        steps = {f"s{i}": {"uses": name} for i, name in enumerate(entries)}
+        file.write_text(yaml.safe_dump({"flow": "test", "services": entries, "steps": steps}))
+
+    write("all-minilm-l6-v2", "other")
+    with pytest.raises(AssertionError, match="'m0' wants the model 'all-minilm-l6-v2', 'm1' wants the model 'other'"):
+        start(file)
+    write("all-minilm-l6-v2", None)
+    server = start(file)
+    write("other")
+    until(lambda: any("'m0' wants the model 'other', this server runs the model 'all-minilm-l6-v2'" in event.get("reason", "")
+                      for event in server.events()))
+
+
 def test_a_repaired_flow_inside_is_seen(run, services, tmp_path):  # noqa: F811
     def write(text):
         (tmp_path / "inner.yaml").write_text(text)

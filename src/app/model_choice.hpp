@@ -1,0 +1,30 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/result.hpp"
+#include "flow/flow_file.hpp"
+
+namespace opaline::app {
+
+/// The models of this server, by name or file; nothing where there is none. An empty name of a
+/// reranking model is the embedding model's.
+struct ModelChoice {
+  std::optional<std::string> embedding;
+  std::optional<std::string> reranking;
+  std::optional<std::string> llm;
+
+  [[nodiscard]] const std::optional<std::string>& of(contract::ServiceKind kind) const;
+  void set(contract::ServiceKind kind, std::string model);
+};
+
+/// What the services of a flow that run here ask for. @param usual for those that name none.
+/// @error failed_precondition: two services of a kind want different models; there is one of each.
+[[nodiscard]] base::Result<ModelChoice> choose_models(const flow::FlowSpec& flow,
+                                                      const ModelChoice& usual);
+/// @error failed_precondition: a service of the flow wants another model than is running.
+[[nodiscard]] base::Result<void> check_models(const flow::FlowSpec& flow, const ModelChoice& usual,
+                                              const ModelChoice& running);
+
+}  // namespace opaline::app
