@@ -86,6 +86,18 @@ void write_texts(JsonWriter& writer, const std::vector<Hit>& hits) {
   writer.end_array();
 }
 
+void write_hits(JsonWriter& writer, const std::vector<Hit>& hits) {
+  writer.key("hits").begin_array();
+  for (const Hit& hit : hits) write_hit(writer, hit, HitMembers::without_text_and_metadata);
+  writer.end_array();
+}
+
+/// What is known of passages that were found here, so that an answer can cite them.
+void write_origins(JsonWriter& writer, const std::vector<Hit>& hits) {
+  const auto found_here = [](const Hit& hit) { return !hit.document_id.empty(); };
+  if (std::ranges::any_of(hits, found_here)) write_hits(writer, hits);
+}
+
 /// OPEA's LLMParamsDoc with its defaults: the LLM microservice's input.
 void write_llm_parameters(JsonWriter& writer, const RerankingReply& reply) {
   writer.begin_object()
@@ -103,6 +115,7 @@ void write_llm_parameters(JsonWriter& writer, const RerankingReply& reply) {
       .null_field("output_guardrail_params");
   writer.null_field("chat_template");
   write_texts(writer.key("documents"), reply.hits);
+  write_origins(writer, reply.hits);
   writer.end_object();
 }
 
@@ -122,7 +135,8 @@ void write_echo(JsonWriter& writer, const RerankingReply& reply, const json::obj
   writer.begin_object();
   for (const auto& [name, value] : echo) {
     const std::string_view key = name;
-    if (key != "reranked_docs" && key != "documents") writer.member(key, value);
+    const bool old = key == "reranked_docs" || key == "documents" || key == "hits";
+    if (!old) writer.member(key, value);
   }
   writer.key("reranked_docs").begin_array();
   for (const Hit& hit : reply.hits) {
@@ -130,6 +144,7 @@ void write_echo(JsonWriter& writer, const RerankingReply& reply, const json::obj
   }
   writer.end_array();
   write_texts(writer.key("documents"), reply.hits);
+  write_origins(writer, reply.hits);
   writer.end_object();
 }
 
@@ -251,12 +266,7 @@ std::string write_reranking_request(const RerankingRequest& request, Style style
     const auto all = static_cast<int>(request.hits.size());
     writer.field("top_n", request.top_n > 0 ? request.top_n : std::max(all, 1));
   }
-  if (detail == PassageDetail::hit) {
-    writer.key("hits").begin_array();
-    for (const Hit& hit : request.hits)
-      write_hit(writer, hit, HitMembers::without_text_and_metadata);
-    writer.end_array();
-  }
+  if (detail == PassageDetail::hit) write_hits(writer, request.hits);
   writer.end_object();
   return std::move(writer).take();
 }

@@ -132,6 +132,22 @@ TEST(RerankingJson, CarriesWholeHitsToItsOwnKind) {
   EXPECT_EQ(call->request.hits[1].scores.fused, 0.5);
 }
 
+TEST(RerankingJson, RepliesForAnLlmSayWhereTheirPassagesAreFrom) {
+  for (const char* const asked :
+       {R"("initial_query":"q")", R"("messages":[{"role":"user","content":"q"}])"}) {
+    auto call = read_reranking_request(
+        "{" + std::string(asked) +
+        R"(,"retrieved_docs":[{"text":"a"},{"text":"b"}],"hits":[{"id":"1","document_id":"d1",
+            "source":"a.md"},{"id":"2","document_id":"d2","source":"b.md"}]})");
+    ASSERT_TRUE(call) << call.error().message;
+    RerankingReply reply{.query = "q", .hits = {call->request.hits[1]}};
+    const auto written = boost::json::parse(write_reranking_reply(reply, call->form)).as_object();
+    ASSERT_EQ(written.at("hits").as_array().size(), 1U);
+    EXPECT_EQ(written.at("hits").at(0).at("source"), "b.md");
+    EXPECT_EQ(written.at("documents").at(0), "b");
+  }
+}
+
 TEST(RerankingJson, ReadsRepliesOfAllStylesOntoTheHitsThatWereSent) {
   const std::vector<std::pair<std::string, std::vector<std::string>>> table = {
       {R"([{"index":2,"score":0.1},{"index":1,"score":0.9},{"index":0,"score":0.5}])",

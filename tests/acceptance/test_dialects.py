@@ -4,6 +4,7 @@ import json
 import pytest
 import yaml
 
+from conftest import MARIGOLD, ROOT
 from conftest import run as command
 from test_json_flows import services  # noqa: F401
 
@@ -116,8 +117,7 @@ def test_a_conversion_that_loses_something_says_so_and_waits(tmp_path):
 
 
 def test_every_example_becomes_a_flow_of_steps(tmp_path):
-    import conftest
-    for example in sorted((conftest.ROOT / "examples").glob("*.yaml")):
+    for example in sorted((ROOT / "examples").glob("*.yaml")):
         out = tmp_path / example.name
         command("flow", "convert", example, out)
         assert command("check", out).stdout.startswith("The flow is well formed."), example
@@ -131,3 +131,15 @@ def test_a_wrong_file_is_explained_with_its_place(tmp_path):
     assert wrong.returncode == 1 and f"{file}:6:19:" in wrong.stderr and "did you mean 'Sequence'?" in wrong.stderr
     missing = command("flow", "convert", tmp_path / "none.yaml", "-", check=False)
     assert missing.returncode == 1 and "no flow file" in missing.stderr
+
+
+def test_chatqna_as_a_flow_of_steps_cites_the_same_documents(start, tmp_path):
+    typed, flow = tmp_path / "typed.yaml", tmp_path / "flow.yaml"
+    typed.write_text("opea_micro_services: {embedding: {}, retrieval: {}, reranking: {}, llm: {}}\n"
+                     "opea_mega_service: {mega_flow: [embedding >> retrieval >> reranking >> llm]}\n")
+    command("flow", "convert", typed, flow)
+    server = start(flow)
+    server.ingest(MARIGOLD)
+    reply = server.post("/v1/chatqna", {"messages": "How many days of annual leave do full-time staff get?"}).json()
+    assert "27 days" in reply["choices"][0]["message"]["content"]
+    assert reply["sources"][0]["source"] == "handbook/leave.md" and reply["citations"][0]["supported"]

@@ -183,10 +183,12 @@ YamlNode steps_of(const FlowSpec& flow, std::vector<std::string>& notes) {
     put(steps, flow.graph.name(node), std::move(step));
   }
   put(root, "steps", std::move(steps));
-  if (!flow.passes_json()) {
+  const bool elsewhere = std::ranges::any_of(
+      flow.services, [](const ServiceSpec& service) { return !service.url.empty(); });
+  if (elsewhere && !flow.passes_json()) {
     notes.emplace_back(
-        "its steps pass JSON, so citations do not name their documents, and what a request says of "
-        "the search (k, score_threshold) is passed on only where an 'input' says so");
+        "its steps pass JSON: what a request says of the search (k, score_threshold) reaches a "
+        "retrieval elsewhere only where its 'input' says so");
   }
   return root;
 }
