@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a ChatQnA megaservice costs beside its services: several of them over the same instant back ends, in turn.
 
-    chatqna.py NAME=URL@PID NAME=URL@PID … [--rounds 3] [--seconds 4] [--connections 1,16] [--stream]
+    chatqna.py NAME=URL@PID NAME=URL@PID … [--rounds 3] [--seconds 4] [--connections 1,16] [--stream] [--key KEY]
 
 URL is the whole one of the route (…/v1/chatqna), PID the gateway's process (its children count too). Needs wrk, which is closed-loop: right for
 cost and saturation, not for promises of latency under load. Prints medians, and the ratio of requests a second to the last target.
@@ -61,6 +61,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--connections", default="1,16")
     parser.add_argument("--stream", action="store_true")
+    parser.add_argument("--key", help="an API key, sent to all of them; those without keys ignore it")
     options = parser.parse_args()
     targets = []
     for text in options.target:
@@ -70,6 +71,8 @@ def main():
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         body = json.dumps({"messages": "What is OPEA?", "stream": options.stream})
         script.write(f'wrk.method = "POST"; wrk.headers["Content-Type"] = "application/json"; wrk.body = [[{body}]]\n')
+        if options.key:
+            script.write(f'wrk.headers["Authorization"] = "Bearer {options.key}"\n')
         script.flush()
         for connections in map(int, options.connections.split(",")):
             rows = {name: [] for name, _, _ in targets}
