@@ -7,6 +7,7 @@
 
 #include "app/embedded_console.hpp"
 #include "flow/json_face.hpp"
+#include "flow/kind_inference.hpp"
 #include "operations/observe/prometheus.hpp"
 #include "services/answering/answering_service.hpp"
 #include "services/mcp/mcp_service.hpp"
@@ -59,7 +60,8 @@ base::Result<std::shared_ptr<ServedFlow>> ServedFlow::create(const flow::AnyFlow
 
 base::Result<void> ServedFlow::build(const flow::AnyFlow& file) {
   flow_ = served_part(file);
-  passes_json_ = std::holds_alternative<flow::StepFlow>(file) || flow_.passes_json();
+  maps_json_ = std::holds_alternative<flow::StepFlow>(file);
+  passes_json_ = maps_json_ || flow_.passes_json();
   if (platform_.library) {
     services_.retrieval = &platform_.library->retrieval();
     services_.dataprep = &platform_.library->dataprep();
@@ -92,7 +94,7 @@ base::Result<contract::Service*> ServedFlow::find_service(const flow::ServiceSpe
 
 base::Result<contract::Service*> ServedFlow::build_service(const flow::ServiceSpec& spec) {
   if (spec.kind == ServiceKind::custom && spec.url.empty()) return &make_registered(spec.name);
-  if (passes_json_ && !spec.url.empty()) return build_remote(spec);
+  if (!spec.url.empty() && takes_any_json(spec)) return build_remote(spec);
   if (spec.kind == ServiceKind::llm) return build_llm(spec);
   contract::Service* service = nullptr;
   if (!spec.url.empty()) {
@@ -119,6 +121,12 @@ base::Result<contract::Service*> ServedFlow::build_service(const flow::ServiceSp
     case ServiceKind::custom: break;
   }
   return service;
+}
+
+bool ServedFlow::takes_any_json(const flow::ServiceSpec& spec) const {
+  if (!passes_json_) return false;
+  // OPEA's form has no words for what passes between two steps; a path tells whose wire it is.
+  return maps_json_ || flow::kind_of_endpoint(spec.endpoint) != spec.kind;
 }
 
 base::Result<contract::Service*> ServedFlow::build_llm(const flow::ServiceSpec& spec) {
@@ -153,7 +161,7 @@ base::Result<contract::Service*> ServedFlow::build_remote(const flow::ServiceSpe
         platform_.client));
   }
   OPALINE_TRY(auto remote, services::RemoteService::create(
-                               {.kind = passes_json_ ? ServiceKind::custom : spec.kind,
+                               {.kind = takes_any_json(spec) ? ServiceKind::custom : spec.kind,
                                 .endpoint = std::move(endpoint),
                                 .path = spec.endpoint,
                                 .model = option(spec, "model"),

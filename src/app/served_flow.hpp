@@ -44,12 +44,16 @@ class ServedFlow {
   base::Result<void> build_flow(const flow::AnyFlow& file);
   base::Result<void> build_gateway();
   [[nodiscard]] std::vector<gateway::ModelCard> model_cards() const;
+  /// A service elsewhere that gets the JSON of the steps before it as it is, instead of a message
+  /// of its kind.
+  [[nodiscard]] bool takes_any_json(const flow::ServiceSpec& spec) const;
   contract::Service& make_registered(const std::string& name);
   contract::Service& keep(std::unique_ptr<contract::Service> service);
 
   Platform& platform_;
   flow::FlowSpec flow_;
-  bool passes_json_ = false;  // Its steps hand on JSON, so services elsewhere are asked for any.
+  bool passes_json_ = false;  // Its steps hand on JSON.
+  bool maps_json_ = false;    // Its file says itself what each step is asked.
   std::vector<std::unique_ptr<contract::Service>> made_;
   std::vector<std::pair<flow::ServiceSpec, contract::Service*>> services_built_;
   gateway::Services services_;

@@ -43,7 +43,7 @@ base::Result<std::unique_ptr<BuiltFlow>> BuiltFlow::create(const StepFlow& flow,
 base::Result<std::unique_ptr<BuiltFlow>> BuiltFlow::create(const FlowSpec& flow,
                                                            const Services& services) {
   std::unique_ptr<BuiltFlow> built(new BuiltFlow());
-  JsonFlow json{.graph = flow.graph, .steps = {}, .output = {}};
+  JsonFlow json{.graph = flow.graph, .steps = {}, .output = {}, .question_is_text = true};
   for (Graph::Node node = 0; node < flow.graph.size(); ++node) {
     OPALINE_TRY(contract::Service * service, services(flow.services[node]));
     json.steps.push_back({.service = service,

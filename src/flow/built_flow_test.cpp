@@ -26,8 +26,9 @@ class BuiltFlowTest : public testing::Test {
   void build(const std::string& yaml) {
     auto flow = read_any_flow(yaml, "flow.yaml");
     ASSERT_TRUE(flow) << flow.error().message;
-    auto built = BuiltFlow::create(std::get<StepFlow>(*flow),
-                                   [this](const ServiceSpec& spec) { return &service(spec.name); });
+    const auto services = [this](const ServiceSpec& spec) { return &service(spec.name); };
+    auto built = std::visit(
+        [&services](const auto& one) { return BuiltFlow::create(one, services); }, *flow);
     ASSERT_TRUE(built) << built.error().message;
     built_ = *std::move(built);
   }
@@ -127,6 +128,20 @@ TEST_F(BuiltFlowTest, ASwitchThatIsPassedOverChoosesNothing) {
       "  far: {uses: b}\n");
   ask("{}");
   EXPECT_TRUE(service("b").requests.empty());
+}
+
+TEST_F(BuiltFlowTest, OpeasFlowsAreAskedInTextToo) {
+  build("opea_micro_services: {g: {url: 'http://g/v1/guardrails'}}\n");
+  ask(R"({"messages": [{"role": "user", "content": "Why?"}]})");
+  ask(R"({"messages": "a", "text": "b"})");
+  ask(R"({"messages": 7})");
+  ask("[1]");
+  std::vector<std::string> asked;
+  for (const Request& one : service("g").requests) {
+    asked.push_back(boost::json::serialize(std::get<JsonRequest>(one).body));
+  }
+  EXPECT_THAT(asked, ElementsAre(R"({"messages":[{"role":"user","content":"Why?"}],"text":"Why?"})",
+                                 R"({"messages":"a","text":"b"})", R"({"messages":7})", "[1]"));
 }
 
 }  // namespace

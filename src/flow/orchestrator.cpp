@@ -4,6 +4,7 @@
 
 #include "base/assert.hpp"
 #include "base/limits.hpp"
+#include "contract/retrieval_json.hpp"
 #include "flow/json_run.hpp"
 
 namespace opaline::flow {
@@ -36,6 +37,15 @@ std::optional<std::string> wrong(const JsonFlow& flow, Graph::Node node) {
     return "its errors are handled by a step that does not follow it";
   }
   return {};
+}
+
+void add_question(boost::json::value& inputs) {
+  boost::json::object* const object = inputs.if_object();
+  if (object == nullptr || object->contains("text")) return;
+  const boost::json::value* const messages = object->if_contains("messages");
+  if (messages == nullptr) return;
+  std::string question = contract::question_of_messages(*messages);
+  if (!question.empty()) object->emplace("text", std::move(question));
 }
 
 }  // namespace
@@ -101,6 +111,7 @@ base::Task<base::Result<JsonFlowReply>> Orchestrator::schedule(JsonFlowRequest r
                                                                StepHooks* hooks,
                                                                StepObserver observer) const {
   if (flow_.timeout) context = context.within(*flow_.timeout);
+  if (flow_.question_is_text) add_question(request.inputs);
   Graph graph = flow_.graph;
   JsonRun run(flow_, graph, std::move(request), std::move(context), hooks, std::move(observer));
   co_return co_await run.reply();

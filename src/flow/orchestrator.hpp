@@ -82,6 +82,9 @@ struct JsonFlow {
   std::optional<ValueTemplate> output;
   /// Of a whole request; never more than what is left of its own time.
   std::optional<std::chrono::milliseconds> timeout;
+  /// A request with chat messages and without `text` gets their question as its `text`, which is
+  /// what OPEA's megaservices give their first steps.
+  bool question_is_text = false;
 };
 
 /// One request to a JSON flow.

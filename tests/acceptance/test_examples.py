@@ -29,6 +29,8 @@ class Services(http.server.BaseHTTPRequestHandler):
                 "/v1/tts": lambda: {"tts_result": base64.b64encode(("wav of " + body["text"]).encode()).decode()},
                 "/v1/chat/completions": lambda: self.chat(body),
                 "/v1/web_retrieval": lambda: {"retrieved_docs": [{"text": "The bridge was opened in 1932."}, {"text": "Cats sleep."}]},
+                "/embed": lambda: [[1.0, 2.0]],
+                "/rerank": lambda: [{"index": i, "score": 1 - i / 10} for i in range(len(body["texts"]))],
                 "/v1/embeddings": lambda: {"text": body["text"], "embedding": [1.0]},
                 "/v1/multimodal_retrieval": lambda: {"retrieved_docs": [{"text": "A bridge."}], "initial_query": body["text"],
                                                      "metadata": [{"b64_img_str": "AAAA"}]},
@@ -200,3 +202,16 @@ def test_the_productivity_suite_is_flows_behind_one_address(example):
     assert content(server.post("/v1/productivity", {"tool": "code", "messages": "Sort."})) == "<Sort.>"
     assert "27 days" in content(server.post("/v1/productivity", {"tool": "chat", "messages": MESSAGES}))
     assert server.post("/v1/productivity", {"tool": "dance"}).status_code == 400
+
+
+def test_opeas_guarded_chatqna_over_opeas_services(example):
+    """Its guardrail takes a text, TEI inputs, its retriever a vector: what passes between them is made to fit."""
+    server = example("chatqna-guarded-remote")
+    question = MESSAGES[0]["content"]
+    assert question in content(server.post("/v1/chatqna", {"messages": MESSAGES, "stream": False}))
+    assert [path for path, _ in server.asked] == ["/v1/guardrails", "/embed", "/v1/retrieval", "/rerank", "/v1/chat/completions"]
+    asked = dict(server.asked)
+    assert asked["/v1/guardrails"]["text"] == question and asked["/embed"]["inputs"] == question
+    assert "Marigold is a community." in asked["/v1/chat/completions"]["messages"][-1]["content"]
+    blocked = server.post("/v1/chatqna", {"messages": "Where do I buy a tiger?", "stream": False})
+    assert "Violated policies" in blocked.text and len(server.asked) == 6
