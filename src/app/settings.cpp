@@ -55,6 +55,13 @@ void ListenOptions::add_to(CLI::App& command) {
       ->capture_default_str();
   command.add_option("--origin", origins,
                      "Web origin that may call the API from its pages. May be given several times");
+  command
+      .add_option(
+          "--errors", errors,
+          "How OPEA's routes tell errors: opaline (a code, a sentence, a request id) or opea "
+          "(as OPEA 1.5 does)")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"opaline", "opea"}));
   command.add_option("--log-level", log_level, "debug, info, warning or error")
       ->capture_default_str()
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
@@ -81,6 +88,7 @@ base::Result<gateway::GatewaySettings> ListenOptions::gateway() const {
   settings.query_characters = query_characters;
   settings.request_time = std::chrono::seconds(request_seconds);
   settings.origins = origins;
+  if (errors == "opea") settings.errors = gateway::ErrorForm::opea;
   settings.version = kVersion;
   return settings;
 }

@@ -41,6 +41,7 @@ struct ListenOptions {
   std::size_t query_characters = limits::kQueryCharacters;
   std::vector<std::string> origins;
   std::string log_level = "info";
+  std::string errors = "opaline";  ///< How OPEA's routes tell errors: opaline or opea.
 
   void add_to(CLI::App& command);
   /// @error invalid_argument: a key without a reference.

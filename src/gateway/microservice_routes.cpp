@@ -115,6 +115,7 @@ std::vector<Route> embedding_routes(const Services& services) {
                          .request = "TeiEmbeddingRequest",
                          .request_example = R"({"inputs":["What is OPEA?"]})",
                          .reply_example = R"([[0.03,-0.07]])"}));
+  routes.front().opea = true;
   return routes;
 }
 
@@ -129,6 +130,7 @@ std::vector<Route> retrieval_routes(const Services& services) {
        .reply = "RetrievalReply",
        .reply_example =
            R"({"id":"0f","retrieved_docs":[{"downstream_black_list":[],"id":"c-1","text":"OPEA is …"}],"initial_query":"What is OPEA?","top_n":1,"metadata":[{}]})"}));
+  routes.front().opea = true;
   return routes;
 }
 
@@ -156,6 +158,7 @@ std::vector<Route> reranking_routes(const Services& services) {
             .request = "CohereRerankingRequest",
             .request_example = R"({"query":"What is OPEA?","documents":["a","b"],"top_n":1})",
             .reply_example = R"({"results":[{"index":1,"relevance_score":0.9}]})"}));
+  routes.front().opea = true;
   return routes;
 }
 
@@ -176,6 +179,7 @@ std::vector<Route> llm_routes(const Services& services, AnswerStreamSettings set
                          .request = "CompletionRequest",
                          .request_example = R"({"prompt":"Once upon a time","max_tokens":16})",
                          .reply = "TextCompletion"}));
+  routes.front().opea = true;
   return routes;
 }
 

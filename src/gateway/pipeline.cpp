@@ -96,7 +96,7 @@ base::Task<http::Response> Pipeline::answer(http::Request request, base::Context
 base::Task<http::Response> Pipeline::admit(http::Request request, base::Context context,
                                            std::shared_ptr<Seen> seen) {
   const Router::Match match = router_.find(request.method, request.path);
-  if (match.route != nullptr) seen->errors = match.route->errors;
+  if (match.route != nullptr) seen->errors = shape_of(*match.route);
   if (request.method == "OPTIONS" && !match.allow.empty())
     co_return origins_.preflight(request, match.allow);
   if (auto ours = origins_.check(request); !ours) co_return fail(ours.error(), context, *seen);
@@ -166,7 +166,7 @@ base::Task<http::Response> Pipeline::answer_route(const Route* route, Call call,
                {"path", seen->path}});
   }
   if (!answered) {
-    if (query) query->failed(answered.error(), status_of(answered.error().code));
+    if (query) query->failed(answered.error(), status_of(answered.error(), seen->errors));
     co_return fail(answered.error(), context, *seen);
   }
   // A stream keeps its record and ends it itself.
@@ -174,13 +174,21 @@ base::Task<http::Response> Pipeline::answer_route(const Route* route, Call call,
   co_return *std::move(answered);
 }
 
+ErrorShape Pipeline::shape_of(const Route& route) const {
+  const bool opea = route.opea || route.errors == ErrorShape::opea;
+  return opea && settings_.errors == ErrorForm::opea ? ErrorShape::opea_alone : route.errors;
+}
+
 http::Response Pipeline::unrouted(const http::Request& request, const base::Context& context,
                                   const Router::Match& match, Seen& seen) {
+  const bool opea = settings_.errors == ErrorForm::opea;
+  if (opea) seen.errors = ErrorShape::opea_alone;
   if (!match.allow.empty()) {
-    const base::Error error{
-        ErrorCode::invalid_argument,
-        fmt::format("{} does not take {}; it takes {}", request.path, request.method, match.allow),
-        ""};
+    const base::Error error{ErrorCode::invalid_argument,
+                            opea ? "Method Not Allowed"
+                                 : fmt::format("{} does not take {}; it takes {}", request.path,
+                                               request.method, match.allow),
+                            ""};
     metrics_.error(error.code);
     auto reply = error_reply(405, error, context.request_id, seen.errors);
     reply.headers.set("Allow", match.allow + ", OPTIONS");
@@ -192,10 +200,11 @@ http::Response Pipeline::unrouted(const http::Request& request, const base::Cont
       return *std::move(file);
     }
   }
-  if (request.path.starts_with("/v1/dataprep/")) seen.errors = ErrorShape::opea;
+  if (!opea && request.path.starts_with("/v1/dataprep/")) seen.errors = ErrorShape::opea;
   return fail({ErrorCode::not_found,
-               fmt::format("there is nothing at {} {}; /docs lists what there is", request.method,
-                           request.path),
+               opea ? "Not Found"
+                    : fmt::format("there is nothing at {} {}; /docs lists what there is",
+                                  request.method, request.path),
                ""},
               context, seen);
 }
@@ -208,7 +217,7 @@ http::Response Pipeline::fail(base::Error error, const base::Context& context, c
   }
   metrics_.error(error.code);
   if (seen.cost != Route::Cost::query) {  // A query has a record of its own.
-    const bool ours = status_of(error.code) >= 500;
+    const bool ours = status_of(error) >= 500;
     base::log(ours ? LogLevel::warning : LogLevel::info, "request_failed",
               {{"request_id", context.request_id},
                {"trace_id", context.trace.trace_id_hex()},
@@ -276,7 +285,9 @@ http::Response Pipeline::refuse(unsigned status, const base::Error& error,
              {"code", base::name(error.code)},
              {"message", error.message},
              {"detail", error.detail}});
-  auto reply = error_reply(status, error, request_id);
+  const bool opea = settings_.errors == ErrorForm::opea;
+  auto reply =
+      error_reply(status, error, request_id, opea ? ErrorShape::opea_alone : ErrorShape::opaline);
   secure(reply);
   reply.headers.set("X-Request-Id", request_id);
   return reply;

@@ -71,6 +71,7 @@ class Pipeline {
                             std::optional<RateLimiter::Decision>& decision);
   base::Task<http::Response> answer_route(const Route* route, Call call,
                                           std::shared_ptr<Seen> seen);
+  [[nodiscard]] ErrorShape shape_of(const Route& route) const;
   [[nodiscard]] http::Response unrouted(const http::Request& request, const base::Context& context,
                                         const Router::Match& match, Seen& seen);
   [[nodiscard]] http::Response fail(base::Error error, const base::Context& context,

@@ -205,5 +205,25 @@ TEST_F(Pipelines, StartOnlyWithReadableKeys) {
   EXPECT_EQ(made.error().code, base::ErrorCode::invalid_argument);
 }
 
+TEST_F(Pipelines, TellsErrorsAsOpeaDoesAtItsRoutesWhenThatIsChosen) {
+  settings_.errors = ErrorForm::opea;
+  open();
+  const auto said = [](const http::Response reply) {
+    return std::to_string(reply.status) + " " + reply.body;
+  };
+  EXPECT_EQ(said(get("/nowhere")), R"(404 {"detail":"Not Found"})");
+  EXPECT_EQ(said(get("/v1/chatqna")), R"(405 {"detail":"Method Not Allowed"})");
+  for (const char* path : {"/v1/chatqna", "/v1/embeddings", "/v1/retrieval", "/v1/reranking"}) {
+    const auto reply = post(path, "{");
+    EXPECT_EQ(reply.status, 422u) << path;
+    EXPECT_TRUE(reply.body.starts_with(R"({"detail":[{"type":"value_error","loc":["body"],)"))
+        << reply.body;
+  }
+  retrieval_.fail(base::ErrorCode::internal, "a secret");
+  EXPECT_EQ(said(post("/v1/chatqna", R"({"messages":"a"})")), "500 Internal Server Error");
+  EXPECT_EQ(said(post("/v1/retrieval", R"({"text":"a"})")), "500 Internal Server Error");
+  EXPECT_EQ(code(post("/rag", R"({"query":"a"})")), "internal");  // A route of ours.
+}
+
 }  // namespace
 }  // namespace opaline::gateway

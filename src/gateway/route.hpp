@@ -62,6 +62,8 @@ struct Route {
   Cost cost = Cost::light;
   Access access = Access::keyed;
   ErrorShape errors = ErrorShape::opaline;
+  /// A microservice of OPEA's: with its errors chosen, ours are told so here too.
+  bool opea = false;
 };
 
 }  // namespace opaline::gateway

@@ -23,6 +23,12 @@ struct RateLimit {
   int burst = 0;                ///< Requests at once; 0: as many as a minute allows.
 };
 
+/// How errors are told at OPEA's routes.
+enum class ErrorForm {
+  opaline,  ///< {"error": {…}}, with OPEA's "detail" beside it.
+  opea,     ///< As OPEA 1.5 does, and nothing else.
+};
+
 /// What an operator may decide about the gateway; docs/settings.md explains each.
 struct GatewaySettings {
   std::vector<ApiKey> keys;  ///< Empty: everyone may ask.
@@ -49,6 +55,7 @@ struct GatewaySettings {
   /// Host names that browsers may use for this server; empty: all. Set it on a loopback address: it
   /// stops other sites' pages from reaching the server by a DNS name of theirs that points here.
   std::vector<std::string> hosts;
+  ErrorForm errors = ErrorForm::opaline;
   std::string version = "0.1.0";
   std::string answer_mode = "generate";  ///< Told to the console: generate or extract.
 };

@@ -48,6 +48,9 @@ class Microservices(http.server.BaseHTTPRequestHandler):
     def v1_broken(self, body):
         self.answer({"detail": "out of order"}, status=503)
 
+    def v1_status(self, body):
+        self.answer({"detail": "no"}, status=body["status"])
+
     def v1_words(self, body):
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
@@ -63,11 +66,14 @@ class Microservices(http.server.BaseHTTPRequestHandler):
         self.send_header("content-type", "text/event-stream")
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
-        for piece in (b"data: b'One'\n\n", b"data: b' two'\n\ndata: [DONE]\n\n"):
-            self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
-            self.wfile.flush()
-            self.server.go_on.wait(30)
-        self.wfile.write(b"0\r\n\r\n")
+        try:
+            for piece in (b"data: b'One'\n\n", b"data: b' two'\n\ndata: [DONE]\n\n"):
+                self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+                self.wfile.flush()
+                self.server.go_on.wait(30)
+            self.wfile.write(b"0\r\n\r\n")
+        except OSError:
+            self.server.left.set()
 
     def v1_endless(self, body):
         self.send_response(200)
@@ -103,12 +109,12 @@ def services():
 
 @pytest.fixture
 def run(start, tmp_path, services):
-    """run(services, lines) → a server with that flow at /v1/flow."""
-    def make(micro_services, lines):
+    """run(services, lines, *options) → a server with that flow at /v1/flow."""
+    def make(micro_services, lines, *options):
         flow = tmp_path / "flow.yaml"
         flow.write_text(json.dumps({"opea_micro_services": micro_services,
                                     "opea_mega_service": {"endpoint": "/v1/flow", "mega_flow": lines}}))
-        return start(flow)
+        return start(flow, *options)
 
     return make
 
@@ -184,3 +190,27 @@ def test_the_time_that_a_client_gives_is_kept(run, services):
     [(_, _, headers)] = services.asked
     assert 0 < int(headers["x-request-deadline-ms"]) <= 200
     services.go_on.set()
+
+
+def test_an_error_names_its_step_and_the_status_of_its_upstream(run, services):
+    server = run({"first": {"url": services.url + "/add"}, "second": {"url": services.url + "/status"}}, ["first >> second"])
+    for theirs, ours in {401: 502, 404: 502, 405: 502, 400: 400, 422: 422, 429: 429, 500: 502, 503: 503, 504: 504}.items():
+        reply = server.post("/v1/flow", {"number": 1, "status": theirs})
+        error = reply.json()["error"]
+        assert (reply.status_code, error["step"], error["upstream_status"]) == (ours, "second", theirs), reply.text
+
+
+def test_errors_as_opea_tells_them(run, services):
+    server = run({"one": {"url": services.url + "/status"}}, ["one"], "--errors", "opea")
+    for theirs, ours, body in ((500, 500, "Internal Server Error"), (401, 500, "Internal Server Error"),
+                               (503, 503, None), (429, 429, None), (422, 422, None)):
+        reply = server.post("/v1/flow", {"status": theirs})
+        assert reply.status_code == ours
+        if body:
+            assert reply.text == body and reply.headers["content-type"].startswith("text/plain")
+        else:
+            assert list(reply.json()) == ["detail"]
+    assert server.post("/v1/flow", data="{").json()["detail"][0].keys() == {"type", "loc", "msg", "input"}
+    assert server.get("/v1/flow").json() == {"detail": "Method Not Allowed"}
+    assert server.get("/nowhere").json() == {"detail": "Not Found"}
+    assert "error" in server.get("/v1/jobs/none").json()  # A route of ours.

@@ -78,8 +78,7 @@ std::function<void(std::string_view)> progress_of(const json::value& token,
 
 /// What a query's record does for queries.
 void log_failure(const McpTool& tool, const base::Context& context, const base::Error& error) {
-  base::log(status_of(error.code) >= 500 ? base::LogLevel::warning : base::LogLevel::info,
-            "tool_failed",
+  base::log(status_of(error) >= 500 ? base::LogLevel::warning : base::LogLevel::info, "tool_failed",
             {{"request_id", context.request_id},
              {"trace_id", context.trace.trace_id_hex()},
              {"tool", tool.name},
@@ -247,7 +246,7 @@ Task<Result<McpToolReply>> McpServer::run(const McpTool* tool, McpToolCall asked
   }
   metrics_.error(error.code);
   if (query) {
-    query->failed(error, status_of(error.code));
+    query->failed(error, status_of(error));
   } else {
     log_failure(*tool, context, error);
   }

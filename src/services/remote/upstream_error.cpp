@@ -82,7 +82,8 @@ Error upstream_error(const Upstream& upstream, unsigned status, std::string_view
   return {.code = code,
           .message = upstream.label + " " + std::string(explanation(code, status)) + " (status " +
                      std::to_string(status) + ")",
-          .detail = std::move(detail)};
+          .detail = std::move(detail),
+          .upstream_status = status};
 }
 
 Error unreadable_reply(const Upstream& upstream, std::string_view expected, const Error& why,

@@ -28,6 +28,7 @@ TEST(UpstreamError, MeansWhatTheCallerShouldDo) {
     const base::Error error =
         upstream_error({.label = "the llm service at http://x"}, status, "secret");
     EXPECT_EQ(error.code, code) << status;
+    EXPECT_EQ(error.upstream_status, status);
     EXPECT_TRUE(error.message.starts_with("the llm service at http://x ")) << error.message;
     EXPECT_NE(error.message.find(std::to_string(status)), std::string::npos) << error.message;
     EXPECT_EQ(error.message.find("secret"), std::string::npos) << "the body is for the log";
