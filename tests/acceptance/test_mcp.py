@@ -128,11 +128,13 @@ def test_a_key_a_foreign_page_and_the_limit_are_as_on_other_routes(start):
 class Upstream:
     """A FastMCP server in a thread of its own, and what its tools saw."""
 
-    def __init__(self, json_response):
+    def __init__(self, transport):
+        self.transport = transport
+        self.path = "/sse" if transport == "sse" else "/mcp"
         self.seen = []
         self.cancelled = threading.Event()
         self.entered = threading.Event()
-        server = FastMCP("upstream", json_response=json_response)
+        server = FastMCP("upstream", json_response=transport == "json")
 
         @server.tool()
         def add(number: int, context: Context) -> dict:
@@ -158,10 +160,11 @@ class Upstream:
                 raise
             return "awake"
 
+        app = server.sse_app() if transport == "sse" else server.streamable_http_app()
         self.socket = socket.socket()
         self.socket.bind(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
-        self.uvicorn = uvicorn.Server(uvicorn.Config(server.streamable_http_app(), log_level="error"))
+        self.uvicorn = uvicorn.Server(uvicorn.Config(app, log_level="error"))
         self.thread = threading.Thread(target=self.uvicorn.run, kwargs={"sockets": [self.socket]}, daemon=True)
         self.thread.start()
         limit = time.monotonic() + 20
@@ -173,9 +176,9 @@ class Upstream:
         self.thread.join(20)
 
 
-@pytest.fixture(params=["json", "events"])
+@pytest.fixture(params=["json", "events", "sse"])
 def upstream(request):
-    made = Upstream(json_response=request.param == "json")
+    made = Upstream(request.param)
     yield made
     made.stop()
 
@@ -185,7 +188,7 @@ def run(start, tmp_path, upstream):
     """run({step: tool}, lines) → a server whose flow at /v1/flow has these tools as steps."""
     def make(tools, lines, *arguments):
         flow = tmp_path / "flow.yaml"
-        steps = {step: {"mcp": f"http://127.0.0.1:{upstream.port}/mcp", "tool": tool} for step, tool in tools.items()}
+        steps = {step: {"mcp": f"http://127.0.0.1:{upstream.port}{upstream.path}", "tool": tool} for step, tool in tools.items()}
         flow.write_text(json.dumps({"opea_micro_services": steps,
                                     "opea_mega_service": {"endpoint": "/v1/flow", "mega_flow": lines}}))
         return start(flow, *arguments)
@@ -198,14 +201,15 @@ def test_a_tool_is_a_step_and_keeps_its_session(run, upstream):
     assert server.post("/v1/flow", {"number": 1}).json() == {"number": 3}
     assert server.post("/v1/flow", {"number": 5}).json() == {"number": 7}
     assert len(upstream.seen) == 4 and all(headers.get("traceparent") for headers in upstream.seen)
-    assert len({headers["mcp-session-id"] for headers in upstream.seen}) == 2  # One a step, not one a call.
+    if upstream.transport != "sse":  # There a session is its stream, one a call.
+        assert len({headers["mcp-session-id"] for headers in upstream.seen}) == 2  # One a step, not one a call.
 
 
 def test_check_asks_the_server_for_the_tool_only_when_told_to(tmp_path, upstream):
     flow = tmp_path / "flow.yaml"
 
     def check(tool, port, *options):
-        flow.write_text(json.dumps({"opea_micro_services": {"a": {"mcp": f"http://127.0.0.1:{port}", "tool": tool}},
+        flow.write_text(json.dumps({"opea_micro_services": {"a": {"mcp": f"http://127.0.0.1:{port}{upstream.path}", "tool": tool}},
                                     "opea_mega_service": {"mega_flow": ["a"]}}))
         return command("check", flow, *options, check=False)
 

@@ -76,7 +76,8 @@ base::Error status_error(unsigned status, std::string_view body, const std::stri
   return {.code = code_of(status),
           .message = label + (key ? " does not accept our API key" : " cannot be called") +
                      " (status " + std::to_string(status) + ")",
-          .detail = excerpt(body)};
+          .detail = excerpt(body),
+          .upstream_status = status};
 }
 
 }  // namespace opaline::services
