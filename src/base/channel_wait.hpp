@@ -1,11 +1,11 @@
 #pragma once
 
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <memory>
 #include <utility>
 
 #include "base/channel.hpp"
+#include "base/clock.hpp"
 #include "base/context.hpp"
 #include "base/result.hpp"
 #include "base/task.hpp"
@@ -20,7 +20,7 @@ namespace opaline::base {
 template <class T>
 Task<Result<T>> next_within(std::shared_ptr<Channel<T>> channel, Context context) {
   const auto registration = context.cancellation->on_request([channel] { channel->close(); });
-  boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
+  Timer timer(co_await boost::asio::this_coro::executor);
   if (context.deadline != Context::Clock::time_point::max()) {
     timer.expires_at(context.deadline);
     timer.async_wait([channel](boost::system::error_code error) {

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <chrono>
 #include <memory>
 #include <string>
 
 #include "base/attempt_budget.hpp"
 #include "base/cancellation.hpp"
+#include "base/clock.hpp"
 #include "base/trace.hpp"
 
 namespace opaline::base {
@@ -14,7 +14,7 @@ namespace opaline::base {
 /// and the trace it belongs to. A value: copying it shares the cancellation and the budget of extra
 /// attempts, which belong to all copies.
 struct Context {
-  using Clock = std::chrono::steady_clock;
+  using Clock = base::Clock;
 
   std::string request_id;  ///< Ours, or the client's X-Request-Id when it is well formed.
   TraceContext trace;      ///< W3C trace context; children get a new span id.

@@ -15,20 +15,19 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 }
 
 void Event::notify_all() {
-  for (asio::steady_timer* waiter : waiters_) waiter->cancel();
+  for (Timer* waiter : waiters_) waiter->cancel();
 }
 
-Task<bool> Event::wait(std::chrono::steady_clock::time_point deadline) {
-  asio::steady_timer timer(executor_, deadline);
+Task<bool> Event::wait(Clock::time_point deadline) {
+  Timer timer(executor_, deadline);
   const auto place = waiters_.insert(waiters_.end(), &timer);
   auto [error] = co_await timer.async_wait(kAwait);
   waiters_.erase(place);
   co_return error == asio::error::operation_aborted;
 }
 
-Task<> sleep_for(std::chrono::steady_clock::duration duration,
-                 std::shared_ptr<Cancellation> cancellation) {
-  asio::steady_timer timer(co_await asio::this_coro::executor, duration);
+Task<> sleep_for(Clock::duration duration, std::shared_ptr<Cancellation> cancellation) {
+  Timer timer(co_await asio::this_coro::executor, duration);
   Cancellation::Registration stop;
   if (cancellation) {
     if (cancellation->requested()) co_return;

@@ -1,11 +1,10 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <chrono>
 #include <list>
 #include <memory>
 
+#include "base/clock.hpp"
 #include "base/task.hpp"
 
 namespace opaline::base {
@@ -22,16 +21,14 @@ class Event {
   void notify_all();
   /// Suspends until the next notify_all(), but no longer than until `deadline`.
   /// @return false when the deadline came first.
-  Task<bool> wait(std::chrono::steady_clock::time_point deadline =
-                      std::chrono::steady_clock::time_point::max());
+  Task<bool> wait(Clock::time_point deadline = Clock::time_point::max());
 
  private:
   boost::asio::any_io_executor executor_;
-  std::list<boost::asio::steady_timer*> waiters_;  // Each lives in its waiter's frame.
+  std::list<Timer*> waiters_;  // Each lives in its waiter's frame.
 };
 
 /// Suspends for `duration`, or until `cancellation` (may be null) asks to stop.
-Task<> sleep_for(std::chrono::steady_clock::duration duration,
-                 std::shared_ptr<Cancellation> cancellation);
+Task<> sleep_for(Clock::duration duration, std::shared_ptr<Cancellation> cancellation);
 
 }  // namespace opaline::base

@@ -9,6 +9,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "base/clock.hpp"
 #include "contract/service.hpp"
 
 namespace opaline::flow {
@@ -18,7 +19,7 @@ namespace opaline::flow {
 /// go first. Any thread; the service must outlive it and its streams.
 class StepCache final : public contract::Service {
  public:
-  using Clock = std::chrono::steady_clock;
+  using Clock = base::Clock;
 
   struct Settings {
     Clock::duration keep;   ///< How long an answer holds.

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <optional>
 #include <string_view>
 
+#include "base/clock.hpp"
 #include "base/error.hpp"
 #include "contract/service.hpp"
 
@@ -15,7 +15,7 @@ namespace opaline::flow {
 struct StepReport {
   std::string_view step;
   contract::ServiceKind kind;
-  std::chrono::steady_clock::duration took;
+  base::Clock::duration took;
   const base::Error* error = nullptr;  ///< Null when it went well.
   /// What a step of a JSON flow cost, if it said so; in a flow of typed messages the reply says it.
   std::optional<contract::Usage> usage = {};

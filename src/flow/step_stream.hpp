@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/cancellation.hpp"
+#include "base/clock.hpp"
 #include "contract/chat.hpp"
 #include "flow/alignment.hpp"
 #include "flow/step_report.hpp"
@@ -20,7 +21,7 @@ class StepStream final : public contract::ChatStream {
   /// The step whose answer is streamed; `name` must outlive the stream.
   struct Step {
     std::string_view name;
-    std::chrono::steady_clock::time_point started;
+    base::Clock::time_point started;
   };
 
   /// @param cancellation the run's own. @param before what the steps before found.
