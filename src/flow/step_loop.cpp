@@ -9,7 +9,7 @@
 namespace opaline::flow {
 
 StepLoop::StepLoop(const Graph& graph, base::Context context)
-    : graph_(graph), context_(std::move(context)), plan_(graph) {
+    : graph_(graph), caller_(context.cancellation), context_(std::move(context)), plan_(graph) {
   auto own = base::Cancellation::create();
   tie_ = context_.cancellation->on_request([own] { own->request(); });
   context_.cancellation = std::move(own);
@@ -62,6 +62,12 @@ void StepLoop::fail(Graph::Node node, base::Error error) {
 }
 
 void StepLoop::stop(Graph::Node node, base::Error error) {
+  if (!error_ && caller_->requested() && error.code != base::ErrorCode::cancelled) {
+    // Whatever a step makes of being stopped, it is the caller who left.
+    error = {.code = base::ErrorCode::cancelled,
+             .message = "the request was cancelled",
+             .detail = std::move(error.message)};
+  }
   if (!error_) error_ = step_error(graph_.name(node), std::move(error));
   context_.cancellation->request();
 }

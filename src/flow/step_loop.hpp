@@ -68,8 +68,9 @@ class StepLoop {
   void stop_when_time_is_over();
 
   const Graph& graph_;
-  base::Context
-      context_;  // With a cancellation of the run's own: a step's failure ends the others.
+  const std::shared_ptr<base::Cancellation> caller_;  // The request's cancellation.
+  // With a cancellation of the run's own: a step's failure ends the others.
+  base::Context context_;
   base::Cancellation::Registration tie_;
   Plan plan_;
   std::optional<Branches> branches_;
