@@ -1,6 +1,7 @@
 #include "flow/step_stream.hpp"
 
 #include "base/assert.hpp"
+#include "base/clock.hpp"
 
 namespace opaline::flow {
 
@@ -42,12 +43,13 @@ void StepStream::end(const base::Error* error) {
   if (!observer_) return;
   observer_({.step = step_.name,
              .kind = contract::ServiceKind::llm,
-             .took = std::chrono::steady_clock::now() - step_.started,
+             .took = base::Clock::now() - step_.started,
              .error = error});
 }
 
 base::Error step_error(std::string_view step, base::Error error) {
   error.message = "step '" + std::string(step) + "': " + error.message;
+  error.step.insert(0, error.step.empty() ? std::string(step) : std::string(step) + ".");
   return error;
 }
 

@@ -80,5 +80,14 @@ TEST_F(StepStreamTest, HoldsTheTieToTheRequestsCancellation) {
   EXPECT_TRUE(cancellation_->requested());
 }
 
+TEST(StepError, NamesTheStepWithThoseAroundIt) {
+  const base::Error inner =
+      step_error("b", {.code = base::ErrorCode::internal, .message = "why", .detail = {}});
+  EXPECT_EQ(inner.step, "b");
+  const base::Error outer = step_error("a", inner);
+  EXPECT_EQ(outer.step, "a.b");
+  EXPECT_EQ(outer.message, "step 'a': step 'b': why");
+}
+
 }  // namespace
 }  // namespace opaline::flow
