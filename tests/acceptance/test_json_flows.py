@@ -1,4 +1,5 @@
 """Flows over services of the user's own: any JSON in, any JSON out, beside the built-in services."""
+import concurrent.futures
 import http.server
 import json
 import threading
@@ -47,6 +48,18 @@ class Microservices(http.server.BaseHTTPRequestHandler):
 
     def v1_broken(self, body):
         self.answer({"detail": "out of order"}, status=503)
+
+    def v1_gather(self, body):
+        """Says nothing, not even a header, before it may go on."""
+        self.server.arrived.release()
+        assert self.server.go_on.wait(30)
+        if body.get("stream"):
+            self.answer(f"data: b'{body['text']}'\n\ndata: [DONE]\n\n".encode(), "text/event-stream")
+        else:
+            self.answer({**body, "retrieved": body["text"]})
+
+    def v1_told(self, body):
+        getattr(self, "v1_" + body["do"])(body)
 
     def v1_status(self, body):
         self.answer({"detail": "no"}, status=body["status"])
@@ -101,6 +114,7 @@ def services():
         server.asked = []
         server.go_on = threading.Event()
         server.left = threading.Event()
+        server.arrived = threading.Semaphore(0)
         server.url = f"http://127.0.0.1:{server.server_port}/v1"
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
@@ -214,3 +228,64 @@ def test_errors_as_opea_tells_them(run, services):
     assert server.get("/v1/flow").json() == {"detail": "Method Not Allowed"}
     assert server.get("/nowhere").json() == {"detail": "Not Found"}
     assert "error" in server.get("/v1/jobs/none").json()  # A route of ours.
+
+
+def all_arrive(services, count):
+    assert all(services.arrived.acquire(timeout=20) for _ in range(count)), "some requests wait for others"
+
+
+def test_slow_streams_hold_up_neither_each_other_nor_a_health_check(run, services):
+    server = run({"guard": {"url": services.url + "/guard"}, "words": {"kind": "llm", "url": services.url + "/gather"}},
+                 ["guard >> words"], "--threads", "1")
+    ask = lambda i: server.post("/v1/flow", {"text": f"words of {i}", "stream": True}).text  # noqa: E731
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        replies = [pool.submit(ask, i) for i in range(8)]
+        all_arrive(services, 8)
+        assert server.get("/v1/health_check", timeout=20).status_code == 200
+        services.go_on.set()
+        for i, reply in enumerate(replies):
+            assert reply.result() == f"data: b'words of {i}'\n\ndata: [DONE]\n\n"
+
+
+def test_requests_at_once_do_not_see_each_other(run, services):
+    server = run({"retriever": {"url": services.url + "/gather"}, "after": {"url": services.url + "/shout"}},
+                 ["retriever >> after"], "--threads", "1")
+    texts = ["slow ALICE", "BOB private"]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        replies = [pool.submit(server.post, "/v1/flow", {"text": text}) for text in texts]
+        all_arrive(services, 2)
+        services.go_on.set()
+        assert [reply.result().json() for reply in replies] == [{"text": text.upper()} for text in texts]
+    bodies = {step: [body for path, body, _ in services.asked if path == "/v1/" + step] for step in ("gather", "shout")}
+    assert sorted(body["text"] for body in bodies["gather"]) == sorted(texts)
+    assert len(bodies["shout"]) == 2 and all(body["text"] == body["retrieved"] for body in bodies["shout"])
+
+
+def test_nothing_is_pending_after_success_failure_and_cancellation(run, services):
+    server = run({"guard": {"url": services.url + "/guard"}, "one": {"kind": "llm", "url": services.url + "/told"}}, ["guard >> one"])
+
+    def pending(count):
+        limit = time.monotonic() + 20
+        while f"megaservice_request_pending {count}\n" not in server.get("/metrics").text:
+            assert time.monotonic() < limit
+            time.sleep(0.02)
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        held = pool.submit(server.post, "/v1/flow", {"do": "gather", "text": "x"})
+        all_arrive(services, 1)
+        pending(1)
+        services.go_on.set()
+        assert held.result().status_code == 200
+    pending(0)
+    assert server.post("/v1/flow", {"do": "broken", "text": "x"}).status_code == 503
+    assert server.post("/v1/flow", {"do": "broken", "text": "x", "stream": True}).status_code == 503
+    assert server.post("/v1/flow", {"do": "words", "text": "x", "stream": True}).text.endswith("[DONE]\n\n")
+    pending(0)
+    with requests.post(server.url + "/v1/flow", json={"do": "endless", "text": "x", "stream": True}, stream=True, timeout=30) as reply:
+        pieces = reply.iter_content(64)  # Dropping it closes the connection.
+        assert b"tok" in next(pieces)
+        pending(1)
+    pending(0)
+    ended = server.get("/metrics").text
+    for how, count in {"success": 2, "failed": 2, "cancelled": 1}.items():
+        assert f'rag_queries_total{{route="/v1/flow",status="{how}"}} {count}' in ended
