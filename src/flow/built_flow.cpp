@@ -11,24 +11,6 @@
 namespace opaline::flow {
 namespace {
 
-JsonStep::Merge merge_of(Merge merge) {
-  switch (merge) {
-    case Merge::update: return JsonStep::Merge::update;
-    case Merge::list: return JsonStep::Merge::list;
-    case Merge::first: return JsonStep::Merge::first;
-  }
-  OPALINE_ASSERT(false);
-}
-
-JsonStep::OnError error_of(OnError on_error) {
-  switch (on_error) {
-    case OnError::fail: return JsonStep::OnError::fail;
-    case OnError::skip: return JsonStep::OnError::skip;
-    case OnError::step: return JsonStep::OnError::handle;
-  }
-  OPALINE_ASSERT(false);
-}
-
 bool asks_again(const StepPolicy& policy) { return policy.attempts > 1 || policy.hedge_after; }
 
 }  // namespace
@@ -76,18 +58,13 @@ base::Result<void> BuiltFlow::build(const StepFlow& flow, const Services& servic
 base::Result<JsonStep> BuiltFlow::build_step(const StepFlow& flow, const StepSpec& spec,
                                              const Services& services) {
   JsonStep step{.when = spec.when,
-                .merge = merge_of(spec.merge),
+                .merge = spec.merge,
                 .input = spec.input,
+                .map = spec.map,
                 .output = spec.output,
-                .on_error = error_of(spec.on_error),
+                .arms = spec.arms,
+                .on_error = spec.on_error,
                 .handler = spec.error_step.value_or(0)};
-  for (const SwitchArm& arm : spec.arms) step.arms.push_back({.when = arm.when, .then = arm.then});
-  if (spec.map) {
-    step.map = JsonStep::Map{
-        .over = ValueTemplate(ValueTemplate::Part{.expression = spec.map->over, .place = 0}),
-        .item = spec.map->as,
-        .concurrency = spec.map->concurrency};
-  }
   if (spec.service) {
     step.service = given_[*spec.service];
     step.generates = flow.services[*spec.service].generates();

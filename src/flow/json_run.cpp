@@ -25,8 +25,8 @@ base::Error failure(std::string message) {
 std::vector<bool> called_steps(const JsonFlow& flow) {
   std::vector<bool> called(flow.steps.size());
   for (const JsonStep& step : flow.steps) {
-    for (const JsonStep::Arm& arm : step.arms) called[arm.then] = true;
-    if (step.on_error == JsonStep::OnError::handle) called[step.handler] = true;
+    for (const SwitchArm& arm : step.arms) called[arm.then] = true;
+    if (step.on_error == OnError::step) called[step.handler] = true;
   }
   return called;
 }
@@ -49,14 +49,13 @@ bool wants_usage(const json::value& request) {
   return wanted != nullptr && wanted->is_bool() && wanted->get_bool();
 }
 
-base::Result<json::value> merged(const std::vector<const json::value*>& parts,
-                                 JsonStep::Merge how) {
-  if (how == JsonStep::Merge::list) {
+base::Result<json::value> merged(const std::vector<const json::value*>& parts, Merge how) {
+  if (how == Merge::list) {
     json::array list;
     for (const json::value* part : parts) list.push_back(*part);
     return json::value(std::move(list));
   }
-  if (how == JsonStep::Merge::first) {
+  if (how == Merge::first) {
     const auto found =
         std::ranges::find_if(parts, [](const json::value* one) { return !one->is_null(); });
     return found == parts.end() ? json::value() : **found;
@@ -124,7 +123,7 @@ void JsonRun::before_start() {
     bool runs = true;
     if (step.when) {
       auto holds = step.when->holds(scope_of(node));
-      if (!holds && step.on_error == JsonStep::OnError::fail) {
+      if (!holds && step.on_error == OnError::fail) {
         plan().abort();
         stop(node, std::move(holds).error());
         return;
@@ -252,7 +251,7 @@ JsonRun::Delivery JsonRun::delivery_of(Graph::Node node) const {
   const Graph::Node next = after.front();
   const JsonStep& step = flow_.steps[next];
   const bool plain = step.service != nullptr && !step.when && !step.input && !step.map &&
-                     !step.output && flow_.steps[node].on_error == JsonStep::OnError::fail;
+                     !step.output && flow_.steps[node].on_error == OnError::fail;
   const bool relayed = after.size() == 1 && plain && graph_.successors(next).empty() &&
                        graph_.predecessors(next).size() == 1;
   return relayed ? Delivery::relayed : Delivery::whole;
@@ -288,7 +287,7 @@ base::Result<void> JsonRun::choose(Graph::Node node) {
   const JsonStep& step = flow_.steps[node];
   const Scope scope = scope_of(node);
   std::optional<Graph::Node> chosen;
-  for (const JsonStep::Arm& arm : step.arms) {
+  for (const SwitchArm& arm : step.arms) {
     if (arm.when) {
       OPALINE_TRY(const bool holds, arm.when->holds(scope));
       if (!holds) continue;
@@ -298,7 +297,7 @@ base::Result<void> JsonRun::choose(Graph::Node node) {
   }
   if (chosen) uncalled_[*chosen] = false;
   if (!chosen) undecided_.push_back(graph_.name(node));
-  for (const JsonStep::Arm& arm : step.arms) {
+  for (const SwitchArm& arm : step.arms) {
     if (arm.then != chosen) leave_out(node, arm.then);
   }
   if (!step.input) return {};  // What follows gets what this step would have.
@@ -311,7 +310,7 @@ base::Task<base::Result<void>> JsonRun::map(Graph::Node node, Clock::time_point 
   const JsonStep& step = flow_.steps[node];
   json::array items;
   {
-    OPALINE_CO_TRY(json::value over, step.map->over.render(scope_of(node)));
+    OPALINE_CO_TRY(json::value over, step.map->over.evaluate(scope_of(node)));
     if (over.is_array()) {
       items = std::move(over.get_array());
     } else if (!over.is_null()) {
@@ -352,7 +351,7 @@ base::Result<json::array> JsonRun::render_each(Graph::Node node, const ValueTemp
   for (std::size_t i = 0; i < items.size(); ++i) {
     Scope scope = Scope::inside(outer);
     const json::value index(i);
-    scope.set(flow_.steps[node].map->item, items[i]);
+    scope.set(flow_.steps[node].map->as, items[i]);
     scope.set("index", index);
     if (answers != nullptr) scope.set("output", (*answers)[i]);
     OPALINE_TRY(json::value value, each.render(scope));
@@ -442,13 +441,13 @@ void JsonRun::put(Graph::Node node, JsonStepOutput output) {
 
 void JsonRun::succeeded(Graph::Node node) {
   const JsonStep& step = flow_.steps[node];
-  if (step.on_error == JsonStep::OnError::handle) leave_out(node, step.handler);
+  if (step.on_error == OnError::step) leave_out(node, step.handler);
   finish(node);
 }
 
 void JsonRun::failed(Graph::Node node, base::Error error) {
   const JsonStep& step = flow_.steps[node];
-  const bool ends = step.on_error == JsonStep::OnError::fail || context().cancelled() ||
+  const bool ends = step.on_error == OnError::fail || context().cancelled() ||
                     error.code == base::ErrorCode::cancelled;
   if (ends) {
     fail(node, std::move(error));
@@ -456,7 +455,7 @@ void JsonRun::failed(Graph::Node node, base::Error error) {
   }
   base::log(base::LogLevel::warning, "step_failed",
             {{"step", graph_.name(node)}, {"reason", error.message}});
-  if (step.on_error == JsonStep::OnError::handle) {
+  if (step.on_error == OnError::step) {
     json::object fault;
     fault.emplace("step", graph_.name(node));
     fault.emplace("code", base::name(error.code));
@@ -476,8 +475,8 @@ void JsonRun::leave_out(Graph::Node node, Graph::Node next) {
   // What a step chooses is run only when one chooses it, whatever else leads there.
   const auto calls = [&](Graph::Node one) {
     const JsonStep& step = flow_.steps[one];
-    return (step.on_error == JsonStep::OnError::handle && step.handler == next) ||
-           std::ranges::find(step.arms, next, &JsonStep::Arm::then) != step.arms.end();
+    return (step.on_error == OnError::step && step.handler == next) ||
+           std::ranges::find(step.arms, next, &SwitchArm::then) != step.arms.end();
   };
   if (calls(node) && std::ranges::none_of(graph_.predecessors(next), calls)) {
     plan().drop(next);

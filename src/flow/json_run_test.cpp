@@ -72,7 +72,7 @@ TEST_F(ShapedStepsTest, AConditionThatCannotBeDecidedIsAnError) {
 TEST_F(ShapedStepsTest, AConditionThatCannotBeDecidedIsAFailureThatMayBeSkipped) {
   shaped("a>b b>c", {{"a", says(R"({"n":"x"})")}}, [](JsonFlow& flow) {
     step(flow, "b").when = expression("steps.a.n > 0");
-    step(flow, "b").on_error = JsonStep::OnError::skip;
+    step(flow, "b").on_error = OnError::skip;
   });
   ask("{}");
   EXPECT_THAT(ran(), ElementsAre("a", "c"));
@@ -83,7 +83,7 @@ TEST_F(ShapedStepsTest, AConditionThatCannotBeDecidedIsAFailureThatMayBeSkipped)
 TEST_F(ShapedStepsTest, AConditionThatCannotBeDecidedIsAFailureThatMayBeHandled) {
   shaped("a>b b>c b>sorry", {{"a", says(R"({"n":"x"})")}}, [](JsonFlow& flow) {
     step(flow, "b").when = expression("steps.a.n > 0");
-    step(flow, "b").on_error = JsonStep::OnError::handle;
+    step(flow, "b").on_error = OnError::step;
     step(flow, "b").handler = flow.graph.find("sorry").value();
     step(flow, "sorry").input = value(R"({"code":"${error.code}"})");
   });
@@ -133,7 +133,7 @@ TEST_F(ShapedStepsTest, WhatIsNotTakenIsNotRunWhateverElseLeadsToIt) {
 
 TEST_F(ShapedStepsTest, AHandlerIsNotRunForWhatElseLeadsToIt) {
   shaped("a>b a>sorry b>sorry", {}, [](JsonFlow& flow) {
-    step(flow, "b").on_error = JsonStep::OnError::handle;
+    step(flow, "b").on_error = OnError::step;
     step(flow, "b").handler = flow.graph.find("sorry").value();
   });
   ask("{}");
@@ -168,7 +168,7 @@ TEST_F(ShapedStepsTest, WithoutAnArmThatHoldsNothingFollows) {
 TEST_F(ShapedStepsTest, MapsOverAListAFewAtATime) {
   shaped("a>each", {{"a", says(R"({"docs":["x","y","z"]})")}}, [](JsonFlow& flow) {
     step(flow, "each").map =
-        JsonStep::Map{.over = value(R"("${steps.a.docs}")"), .item = "doc", .concurrency = 2};
+        MapPolicy{.over = expression("steps.a.docs"), .as = "doc", .concurrency = 2};
     step(flow, "each").input = value(R"({"text":"${doc}","at":"${index}"})");
   });
   services_["each"]->held = true;
@@ -187,7 +187,7 @@ TEST_F(ShapedStepsTest, MapsOverAListAFewAtATime) {
 
 TEST_F(ShapedStepsTest, AnOutputOfAMapIsThatOfEachElement) {
   shaped("each", {}, [](JsonFlow& flow) {
-    step(flow, "each").map = JsonStep::Map{.over = value(R"("${request}")")};
+    step(flow, "each").map = MapPolicy{.over = expression("request")};
     step(flow, "each").output =
         value(R"({"of":"${item}","at":"${index}","said":"${output.each}"})");
   });
@@ -202,16 +202,14 @@ TEST_F(ShapedStepsTest, TheFirstElementThatFailsStopsTheOthers) {
              if (body.as_int64() == 2) return base::fail(ErrorCode::unavailable, "down");
              return JsonReply{.body = body};
            }}},
-         [](JsonFlow& flow) {
-           step(flow, "each").map = JsonStep::Map{.over = value(R"("${request}")")};
-         });
+         [](JsonFlow& flow) { step(flow, "each").map = MapPolicy{.over = expression("request")}; });
   const base::Error error = error_of({.inputs = of("[1,2,3]"), .parameters = {}, .stream = false});
   EXPECT_EQ(error.message, "step 'each': element 1: down");
 }
 
 TEST_F(ShapedStepsTest, AMapNeedsAListOfABoundedLength) {
   const auto shape = [](JsonFlow& flow) {
-    step(flow, "each").map = JsonStep::Map{.over = value(R"("${request}")")};
+    step(flow, "each").map = MapPolicy{.over = expression("request")};
   };
   shaped("each", {}, shape);
   EXPECT_EQ(error_of({.inputs = of("{}"), .parameters = {}, .stream = false}).message,
@@ -230,7 +228,7 @@ const auto kDown = [](const json::value&, bool) -> base::Result<Reply> {
 
 TEST_F(ShapedStepsTest, AFailureMayBeSkipped) {
   shaped("a>b b>c", {{"a", says(R"({"x":1})")}, {"b", kDown}},
-         [](JsonFlow& flow) { step(flow, "b").on_error = JsonStep::OnError::skip; });
+         [](JsonFlow& flow) { step(flow, "b").on_error = OnError::skip; });
   ask("{}");
   EXPECT_EQ(json::serialize(asked("c")), R"({"x":1})");
   EXPECT_THAT(reports_, ElementsAre("a", "b failed", "c"));
@@ -238,7 +236,7 @@ TEST_F(ShapedStepsTest, AFailureMayBeSkipped) {
 
 TEST_F(ShapedStepsTest, AFailureMayBeHandledByAStepOfItsOwn) {
   const auto shape = [](JsonFlow& flow) {
-    step(flow, "b").on_error = JsonStep::OnError::handle;
+    step(flow, "b").on_error = OnError::step;
     step(flow, "b").handler = flow.graph.find("sorry").value();
     step(flow, "sorry").input = value(R"({"why":"${error.message}","code":"${error.code}"})");
   };
@@ -250,7 +248,7 @@ TEST_F(ShapedStepsTest, AFailureMayBeHandledByAStepOfItsOwn) {
 
 TEST_F(ShapedStepsTest, AHandlerIsNotRunWhenNothingFails) {
   shaped("b>c b>sorry c>end sorry>end", {}, [](JsonFlow& flow) {
-    step(flow, "b").on_error = JsonStep::OnError::handle;
+    step(flow, "b").on_error = OnError::step;
     step(flow, "b").handler = flow.graph.find("sorry").value();
   });
   ask("{}");
@@ -258,7 +256,7 @@ TEST_F(ShapedStepsTest, AHandlerIsNotRunWhenNothingFails) {
 }
 
 TEST_F(ShapedStepsTest, OneWhoLeavesIsNoFailureToHandle) {
-  shaped("a>b", {}, [](JsonFlow& flow) { step(flow, "a").on_error = JsonStep::OnError::skip; });
+  shaped("a>b", {}, [](JsonFlow& flow) { step(flow, "a").on_error = OnError::skip; });
   services_["a"]->held = true;
   start({.inputs = of("{}"), .parameters = {}, .stream = false});
   context_.cancellation->request();
@@ -271,8 +269,8 @@ TEST_F(ShapedStepsTest, JoinsAsItsMergeSays) {
   const std::map<std::string, Answer> answers = {
       {"a", says("[1]")}, {"b", says("2")}, {"n", says("null")}};
   shaped("n>d a>c b>c a>d b>d", answers, [](JsonFlow& flow) {
-    step(flow, "c").merge = JsonStep::Merge::list;
-    step(flow, "d").merge = JsonStep::Merge::first;
+    step(flow, "c").merge = Merge::list;
+    step(flow, "d").merge = Merge::first;
   });
   ask("{}");
   EXPECT_EQ(json::serialize(asked("c")), "[[1],2]");

@@ -30,10 +30,10 @@ std::optional<std::string> wrong(const JsonFlow& flow, Graph::Node node) {
   if (step.map && (step.map->concurrency < 1 || step.map->concurrency > limits::kMapConcurrency)) {
     return "its map has a concurrency out of range";
   }
-  if (!std::ranges::all_of(step.arms, follows, &JsonStep::Arm::then)) {
+  if (!std::ranges::all_of(step.arms, follows, &SwitchArm::then)) {
     return "it chooses a step that does not follow it";
   }
-  if (step.on_error == JsonStep::OnError::handle && !follows(step.handler)) {
+  if (step.on_error == OnError::step && !follows(step.handler)) {
     return "its errors are handled by a step that does not follow it";
   }
   return {};

@@ -3,7 +3,6 @@
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 #include <chrono>
-#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +20,7 @@
 #include "flow/step_call.hpp"
 #include "flow/step_hooks.hpp"
 #include "flow/step_report.hpp"
+#include "flow/step_shape.hpp"
 #include "flow/value_template.hpp"
 
 namespace opaline::flow {
@@ -28,22 +28,6 @@ namespace opaline::flow {
 /// A step of a JSON flow. What is not set is as OPEA has it. Expressions see `request` (the
 /// inputs), `steps.NAME` (what a step gave; null when it was passed over), and what is said below.
 struct JsonStep {
-  /// One service call for each element of a list; the step's output is the list of answers.
-  struct Map {
-    ValueTemplate over;           ///< Gives the list; null counts as an empty one.
-    std::string item = "item";    ///< The element's name in `input`; its place is `index`.
-    std::size_t concurrency = 4;  ///< 1 … limits::kMapConcurrency.
-  };
-  /// A way on from a step that chooses. Without a condition: otherwise.
-  struct Arm {
-    std::optional<Expression> when;
-    Graph::Node then = 0;  ///< The step follows in the graph.
-  };
-  enum class OnError { fail, skip, handle };
-  /// Of the outputs of several steps that lead to it. `update`: one object; of equal keys the last
-  /// one's holds. `list`: all of them. `first`: the first that is not null.
-  enum class Merge { update, list, first };
-
   /// Of the kind `custom`. Null: the step chooses or computes, its `input` is its answer.
   contract::Service* service = nullptr;
   /// An LLM or LVM: the request's parameters are laid over its inputs, and it streams when a stream
@@ -54,7 +38,9 @@ struct JsonStep {
   std::optional<Expression> when;  ///< Otherwise it is passed over: what follows gets its inputs.
   Merge merge = Merge::update;
   std::optional<ValueTemplate> input;  ///< What it is sent, in place of the merged outputs.
-  std::optional<Map> map;
+  /// One service call for each element; the step's output is the list of answers. The element is
+  /// seen by its name and its place as `index`.
+  std::optional<MapPolicy> map;
   /// What it gives; `output` is what its service answered; of a map, for each element.
   std::optional<ValueTemplate> output;
   /// Asked the same when the service has failed; of a map, for each element. Null: nobody is.
@@ -63,10 +49,9 @@ struct JsonStep {
   std::optional<std::chrono::milliseconds> timeout;
   /// The first that holds is taken, the others are not run, whatever else leads to them. What is
   /// taken gets the step's `input`, or what the step itself would have.
-  std::vector<Arm> arms;
+  std::vector<SwitchArm> arms;
   OnError on_error = OnError::fail;
-  /// handle: this step, which follows it, is run instead of all else that follows; it alone sees
-  /// `error` {step, code, message}. When nothing fails it is not run.
+  /// OnError::step: this one, which follows it; it alone sees `error` {step, code, message}.
   Graph::Node handler = 0;
 
   [[nodiscard]] StepCall call() const {
