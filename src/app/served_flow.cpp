@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "app/embedded_console.hpp"
+#include "flow/chat_face.hpp"
+#include "flow/flow_service.hpp"
 #include "flow/json_face.hpp"
 #include "flow/kind_inference.hpp"
 #include "operations/observe/prometheus.hpp"
@@ -74,7 +76,8 @@ base::Result<void> ServedFlow::build(const flow::AnyFlow& file) {
   if (services_.embedding == nullptr) services_.embedding = platform_.models->embedding();
   if (services_.reranking == nullptr) services_.reranking = platform_.models->reranking();
   OPALINE_TRY_DO(build_flow(file));
-  return build_gateway();
+  const auto* steps = std::get_if<flow::StepFlow>(&file);
+  return build_gateway(steps == nullptr ? "" : steps->description);
 }
 
 base::Result<contract::Service*> ServedFlow::find_service(const flow::ServiceSpec& spec) {
@@ -173,19 +176,21 @@ base::Result<contract::Service*> ServedFlow::build_remote(const flow::ServiceSpe
 }
 
 contract::Service& ServedFlow::make_registered(const std::string& name) {
-  return keep(std::make_unique<services::RegisteredService>(
-      name, platform_.registry,
-      [this](const std::string& url) -> base::Result<std::unique_ptr<contract::Service>> {
-        OPALINE_TRY(auto endpoint, http::Endpoint::parse(url));
-        std::string path = std::exchange(endpoint.base_path, {});
-        OPALINE_TRY(auto remote, services::RemoteService::create(
-                                     {.kind = ServiceKind::custom,
-                                      .endpoint = std::move(endpoint),
-                                      .path = std::move(path),
-                                      .peer = services::RemoteSettings::Peer::foreign},
-                                     platform_.client));
-        return remote;
-      }));
+  return keep(std::make_unique<services::RegisteredService>(name, platform_.registry, reach()));
+}
+
+services::RegisteredService::Reach ServedFlow::reach() {
+  return [this](const std::string& url) -> base::Result<std::unique_ptr<contract::Service>> {
+    OPALINE_TRY(auto endpoint, http::Endpoint::parse(url));
+    std::string path = std::exchange(endpoint.base_path, {});
+    OPALINE_TRY(auto remote,
+                services::RemoteService::create({.kind = ServiceKind::custom,
+                                                 .endpoint = std::move(endpoint),
+                                                 .path = std::move(path),
+                                                 .peer = services::RemoteSettings::Peer::foreign},
+                                                platform_.client));
+    return remote;
+  };
 }
 
 contract::Service& ServedFlow::keep(std::unique_ptr<contract::Service> service) {
@@ -208,10 +213,31 @@ base::Result<void> ServedFlow::build_flow(const flow::AnyFlow& file) {
       json_flow_,
       std::visit([&](const auto& flow) { return flow::BuiltFlow::create(flow, json_service); },
                  file));
+  return build_answering();
+}
+
+/// A flow that passes JSON, as the one step of a typed one: so it answers questions in every
+/// dialect.
+base::Result<void> ServedFlow::build_answering() {
+  contract::Service& flow = keep(std::make_unique<flow::FlowService>(json_flow_->orchestrator()));
+  flow::FlowSpec chat;
+  chat.services.push_back({.name = "flow", .kind = ServiceKind::llm});
+  OPALINE_TRY_DO(chat.graph.add("flow"));
+  chat.endpoint = flow_.endpoint;
+  OPALINE_TRY(runner_, flow::Runner::create(std::move(chat),
+                                            {&keep(std::make_unique<flow::ChatFace>(flow))}));
   return {};
 }
 
-base::Result<void> ServedFlow::build_gateway() {
+std::vector<gateway::CustomService> ServedFlow::customs() const {
+  std::vector<gateway::CustomService> all;
+  for (const auto& [spec, service] : services_built_) {
+    if (spec.kind == ServiceKind::custom && !spec.url.empty()) all.push_back({spec.name, *service});
+  }
+  return all;
+}
+
+base::Result<void> ServedFlow::build_gateway(const std::string& description) {
   if (platform_.library) platform_.gateway.answer_sources = 5;
   platform_.gateway.answer_mode = platform_.answer == AnswerMode::extract ? "extract" : "generate";
   OPALINE_TRY(
@@ -223,7 +249,10 @@ base::Result<void> ServedFlow::build_gateway() {
               .runner = runner_.get(),
               .json_flow = json_flow_ ? &json_flow_->orchestrator() : nullptr,
               .services = services_,
+              .customs = customs(),
+              .flow_description = description,
               .registry = platform_.registry,
+              .reach = reach(),
               .metrics = platform_.metrics,
               .metrics_text = [this] { return operations::prometheus_text(platform_.metrics); },
               .readiness = [this] { return parts(); },

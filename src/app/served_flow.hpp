@@ -12,6 +12,7 @@
 #include "flow/built_flow.hpp"
 #include "flow/runner.hpp"
 #include "gateway/gateway.hpp"
+#include "services/registry/registered_service.hpp"
 
 namespace opaline::app {
 
@@ -42,12 +43,16 @@ class ServedFlow {
   base::Result<contract::Service*> build_llm(const flow::ServiceSpec& spec);
   base::Result<contract::Service*> build_remote(const flow::ServiceSpec& spec);
   base::Result<void> build_flow(const flow::AnyFlow& file);
-  base::Result<void> build_gateway();
+  base::Result<void> build_answering();
+  base::Result<void> build_gateway(const std::string& description);
   [[nodiscard]] std::vector<gateway::ModelCard> model_cards() const;
   /// A service elsewhere that gets the JSON of the steps before it as it is, instead of a message
   /// of its kind.
   [[nodiscard]] bool takes_any_json(const flow::ServiceSpec& spec) const;
   contract::Service& make_registered(const std::string& name);
+  /// Asks those that registered themselves.
+  [[nodiscard]] services::RegisteredService::Reach reach();
+  [[nodiscard]] std::vector<gateway::CustomService> customs() const;
   contract::Service& keep(std::unique_ptr<contract::Service> service);
 
   Platform& platform_;
@@ -58,7 +63,7 @@ class ServedFlow {
   std::vector<std::pair<flow::ServiceSpec, contract::Service*>> services_built_;
   gateway::Services services_;
   std::vector<contract::Service*> steps_;  // One a step of a typed flow.
-  std::unique_ptr<flow::Runner> runner_;   // One of the two, as the flow passes its messages.
+  std::unique_ptr<flow::Runner> runner_;   // Of a flow that passes JSON: all of it as one step.
   std::unique_ptr<flow::BuiltFlow> json_flow_;
   std::unique_ptr<gateway::Gateway> gateway_;
 };

@@ -1,5 +1,7 @@
 #include "flow/event_text.hpp"
 
+#include <utility>
+
 #include "contract/chat_reply_json.hpp"
 #include "contract/chatqna_event.hpp"
 #include "contract/json.hpp"
@@ -31,6 +33,15 @@ base::Result<std::string> EventText::text_of(const std::string& data) {
   }
   OPALINE_TRY(contract::ChatChunk chunk, contract::read_chat_chunk(data));
   finished_ = finished_ || chunk.finish_reason.has_value();
+  if (chunk.extensions) {
+    const contract::ChatReply before = std::exchange(end_, *std::move(chunk.extensions));
+    end_.finish_reason = before.finish_reason;
+    end_.usage = before.usage;
+    end_.model = before.model;
+  }
+  if (chunk.finish_reason) end_.finish_reason = *chunk.finish_reason;
+  if (chunk.usage) end_.usage = *chunk.usage;
+  if (end_.model.empty()) end_.model = std::move(chunk.model);
   return std::move(chunk.text);
 }
 

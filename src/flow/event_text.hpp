@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/result.hpp"
+#include "contract/chat.hpp"
 #include "contract/event_stream.hpp"
 
 namespace opaline::flow {
@@ -23,11 +24,14 @@ class EventText {
   /// Whether what has come is an answer to its end: [DONE] came, or a finish reason and no half
   /// event after it.
   [[nodiscard]] bool whole() const { return done_ || (finished_ && !parser_.inside_event()); }
+  /// What came beside the text: finish reason, usage, model, sources.
+  [[nodiscard]] contract::ChatReply take_end() { return std::move(end_); }
 
  private:
   base::Result<std::string> text_of(const std::string& data);
 
   contract::EventParser parser_;
+  contract::ChatReply end_;
   bool done_ = false;
   bool finished_ = false;  // A finish reason came.
 };

@@ -94,21 +94,32 @@ std::vector<Route> make_routes(const GatewaySettings& settings, const Collaborat
     append(routes, answer_routes(*answering));
   }
   if (with.json_flow != nullptr) {
+    // At its own endpoint a flow takes and gives the JSON of its steps.
+    std::erase_if(routes, [&with](const Route& one) { return one.pattern == with.flow.endpoint; });
     append(routes, json_flow_routes(*with.json_flow, with.flow.endpoint));
   }
   append(routes, search_routes(with.services, settings));
-  append(routes, registry_routes(with.registry, with.flow));
+  const bool typed = answering && !with.json_flow;
+  append(routes, registry_routes(with.registry, {.flow = with.flow,
+                                                 .parts = with.readiness,
+                                                 .version = settings.version,
+                                                 .usual = typed ? usual_request(*answering)
+                                                                : contract::ChatRequest()}));
   append(routes, document_routes(with.services,
                                  {.poll = settings.job_poll, .heartbeat = settings.heartbeat}));
   append(routes, embedding_routes(with.services));
   append(routes, retrieval_routes(with.services));
   append(routes, reranking_routes(with.services));
   append(routes,
-         mcp_routes(mcp_tools({.answering = answering ? &*answering : nullptr,
+         mcp_routes(mcp_tools({.answering = answering && !with.json_flow ? &*answering : nullptr,
                                .json_endpoint = with.json_flow ? with.flow.endpoint : "",
+                               .description = with.flow_description,
                                .flow = with.flow,
                                .routes = routes,
-                               .services = with.services}),
+                               .services = with.services,
+                               .customs = with.customs,
+                               .registry = &with.registry,
+                               .reach = with.reach}),
                     {.version = settings.version, .heartbeat = settings.heartbeat}, metrics));
   append(routes, system_routes({.description = "Answers with sources from your own documents",
                                 .version = settings.version,

@@ -14,6 +14,7 @@
 #include "gateway/services.hpp"
 #include "gateway/settings.hpp"
 #include "http/server.hpp"
+#include "services/registry/registered_service.hpp"
 #include "services/registry/service_registry.hpp"
 
 namespace opaline::gateway {
@@ -22,10 +23,13 @@ namespace opaline::gateway {
 /// thread.
 struct Collaborators {
   const flow::FlowSpec& flow;
-  const flow::Runner* runner = nullptr;           ///< Of a flow of typed messages, or …
-  const flow::Orchestrator* json_flow = nullptr;  ///< … of one that passes JSON.
+  const flow::Runner* runner = nullptr;           ///< What answers questions; may be null.
+  const flow::Orchestrator* json_flow = nullptr;  ///< A flow that passes JSON; else null.
   Services services;
+  std::vector<CustomService> customs = {};  ///< Of the flow, at a place that it names.
+  std::string flow_description = {};        ///< As the flow file has it; may be empty.
   services::ServiceRegistry& registry;
+  services::RegisteredService::Reach reach = {};  ///< How those in it are asked; empty: by nobody.
   base::MetricRegistry& metrics;
   std::function<std::string()> metrics_text;
   std::function<std::vector<Part>()> readiness;
