@@ -24,6 +24,12 @@ struct Services {
   [[nodiscard]] base::Result<contract::Service*> get(contract::ServiceKind kind) const;
 };
 
+/// A service of the user's own that the flow names. Borrowed: it outlives the gateway.
+struct CustomService {
+  std::string name;
+  contract::Service& service;
+};
+
 /// "ready", "starting" or "failed".
 [[nodiscard]] std::string_view name(contract::Health::State state);
 

@@ -234,9 +234,11 @@ def test_a_flow_is_a_tool(run):
     server = run({"a": "add"}, ["a"])
 
     async def act(session):
-        return (await session.list_tools()).tools, await session.call_tool("flow", {"number": 1})
+        return (await session.list_tools()).tools, await session.call_tool("flow", {"number": 1}), \
+            await session.call_tool("a", {"number": 5})
 
-    listed, result = with_session("http", server.url, act)
+    listed, result, step = with_session("http", server.url, act)
+    assert step.structuredContent == {"number": 6}
     tools = {tool.name: tool.annotations for tool in listed}
     assert tools["flow"].openWorldHint and not tools["flow"].readOnlyHint  # Nobody knows what its services do.
     assert "ask" not in tools

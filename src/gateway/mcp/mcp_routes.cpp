@@ -235,8 +235,7 @@ constexpr std::string_view kTag = "MCP";
 
 }  // namespace
 
-std::vector<Route> mcp_routes(std::vector<McpTool> tools, McpSettings settings,
-                              GatewayMetrics& metrics) {
+std::vector<Route> mcp_routes(McpTools tools, McpSettings settings, GatewayMetrics& metrics) {
   // Owners: the routes below, and each answer on its way.
   const auto server = std::make_shared<McpServer>(std::move(tools), settings.version, metrics);
   std::vector<Route> routes;

@@ -21,7 +21,7 @@ struct McpSettings {
 ///   GET /sse, POST /messages/?session_id=…  the older transport, HTTP with SSE
 /// A call takes one from the caller's rate limit, other messages nothing. `metrics` must outlive
 /// the routes.
-[[nodiscard]] std::vector<Route> mcp_routes(std::vector<McpTool> tools, McpSettings settings,
+[[nodiscard]] std::vector<Route> mcp_routes(McpTools tools, McpSettings settings,
                                             GatewayMetrics& metrics);
 
 }  // namespace opaline::gateway

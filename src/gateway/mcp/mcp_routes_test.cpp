@@ -389,7 +389,7 @@ TEST(McpServer, ListsManyToolsInPages) {
     tools[i].name = "tool" + std::to_string(i);
     tools[i].input_schema = tools[i].output_schema = "{}";
   }
-  McpServer server(std::move(tools), "1", metrics);
+  McpServer server({.own = std::move(tools), .registered = {}}, "1", metrics);
   base::EventLoop loop(1);
   const auto list = [&](json::object parameters) {
     contract::RpcRequest request{

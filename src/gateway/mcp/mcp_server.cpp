@@ -89,8 +89,25 @@ void log_failure(const McpTool& tool, const base::Context& context, const base::
 
 }  // namespace
 
-McpServer::McpServer(std::vector<McpTool> tools, std::string version, GatewayMetrics& metrics)
+McpServer::McpServer(McpTools tools, std::string version, GatewayMetrics& metrics)
     : tools_(std::move(tools)), version_(std::move(version)), metrics_(metrics) {}
+
+std::vector<McpTool> McpServer::tools() const {
+  std::vector<McpTool> all = tools_.own;
+  if (!tools_.registered) return all;
+  for (McpTool& tool : tools_.registered()) all.push_back(std::move(tool));
+  return all;
+}
+
+std::optional<McpTool> McpServer::find_tool(std::string_view name) const {
+  const auto own = std::ranges::find(tools_.own, name, &McpTool::name);
+  if (own != tools_.own.end()) return *own;
+  if (!tools_.registered) return {};
+  std::vector<McpTool> others = tools_.registered();
+  const auto other = std::ranges::find(others, name, &McpTool::name);
+  if (other == others.end()) return {};
+  return std::move(*other);
+}
 
 bool McpServer::knows(std::string_view version) {
   return std::ranges::find(kVersions, version) != kVersions.end();
@@ -153,22 +170,23 @@ McpServer::Outcome McpServer::initialize(const json::object& parameters) const {
 }
 
 McpServer::Outcome McpServer::list(const json::object& parameters) const {
+  const std::vector<McpTool> tools = this->tools();
   std::size_t from = 0;
   if (const json::value* cursor = parameters.if_contains("cursor"); cursor && !cursor->is_null()) {
     const std::string_view text =
         cursor->is_string() ? std::string_view(cursor->get_string()) : std::string_view();
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), from);
     if (error != std::errc() || end != text.data() + text.size() || from == 0 ||
-        from >= tools_.size())
+        from >= tools.size())
       return invalid("'cursor' must be one that a list before gave, got " +
                      contract::quoted(*cursor));
   }
-  const std::size_t to = std::min(tools_.size(), from + limits::kMcpPage);
+  const std::size_t to = std::min(tools.size(), from + limits::kMcpPage);
   JsonWriter body;
   body.begin_object().key("tools").begin_array();
-  for (std::size_t i = from; i < to; ++i) write_tool(body, tools_[i]);
+  for (std::size_t i = from; i < to; ++i) write_tool(body, tools[i]);
   body.end_array();
-  if (to < tools_.size()) body.field("nextCursor", std::to_string(to));
+  if (to < tools.size()) body.field("nextCursor", std::to_string(to));
   body.end_object();
   return std::move(body).take();
 }
@@ -176,10 +194,10 @@ McpServer::Outcome McpServer::list(const json::object& parameters) const {
 Task<std::optional<McpServer::Outcome>> McpServer::call(RpcRequest request, McpExchange exchange) {
   const json::value* name = request.parameters.if_contains("name");
   if (name == nullptr || !name->is_string()) co_return invalid("'name' must be the name of a tool");
-  const auto tool = std::ranges::find(tools_, std::string_view(name->get_string()), &McpTool::name);
-  if (tool == tools_.end()) {
+  const auto tool = find_tool(name->get_string());
+  if (!tool) {
     std::string known;
-    for (const McpTool& one : tools_) known += (known.empty() ? "" : ", ") + one.name;
+    for (const McpTool& one : tools()) known += (known.empty() ? "" : ", ") + one.name;
     co_return invalid("there is no tool " + contract::quoted(*name) + "; there is " + known);
   }
   McpToolCall asked;
@@ -222,8 +240,9 @@ Task<std::optional<McpServer::Outcome>> McpServer::call(RpcRequest request, McpE
 Task<Result<McpToolReply>> McpServer::run(const McpTool* tool, McpToolCall asked) {
   if (tool->cost == Route::Cost::query) {
     // Shared with the flow's observer.
-    asked.call.query =
-        std::make_shared<QueryRecord>(metrics_, "/mcp#" + tool->name, asked.call.context);
+    asked.call.query = std::make_shared<QueryRecord>(
+        metrics_, "/mcp#" + (tool->counted_as.empty() ? tool->name : tool->counted_as),
+        asked.call.context);
   }
   const base::Context context = asked.call.context;
   const auto query = asked.call.query;

@@ -35,7 +35,7 @@ struct McpExchange {
 class McpServer {
  public:
   /// @param version of this server, for people. `metrics` must outlive this.
-  McpServer(std::vector<McpTool> tools, std::string version, GatewayMetrics& metrics);
+  McpServer(McpTools tools, std::string version, GatewayMetrics& metrics);
 
   static constexpr std::string_view kLatestVersion = "2025-06-18";
   /// Whether a client may speak `version`.
@@ -62,7 +62,11 @@ class McpServer {
   base::Task<std::optional<Outcome>> call(contract::RpcRequest request, McpExchange exchange);
   base::Task<base::Result<McpToolReply>> run(const McpTool* tool, McpToolCall asked);
 
-  std::vector<McpTool> tools_;
+  /// All there are now.
+  [[nodiscard]] std::vector<McpTool> tools() const;
+  [[nodiscard]] std::optional<McpTool> find_tool(std::string_view name) const;
+
+  McpTools tools_;
   std::string version_;
   GatewayMetrics& metrics_;
   McpSessions sessions_;

@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <memory>
+#include <optional>
+#include <set>
 #include <utility>
 
 #include "contract/json.hpp"
+#include "gateway/custom_routes.hpp"
 
 namespace opaline::gateway {
 namespace json = boost::json;
@@ -68,6 +71,9 @@ constexpr std::string_view kRerankOutput = R"json({"type":"object","properties":
   "index":{"type":"integer","description":"Of the document, from 0."},"relevance_score":{"type":"number"}},
   "required":["index","relevance_score"]}}},"required":["results"]})json";
 
+constexpr std::string_view kFlow =
+    "Runs this server's flow. The arguments are what its first steps get, the result is what its "
+    "last step says.";
 constexpr std::string_view kOpen = R"({"type":"object","additionalProperties":true})";
 
 // ---- The flow's answer
@@ -230,18 +236,24 @@ void add(std::vector<McpTool>& tools, const std::vector<Route>& routes, std::str
   tools.push_back(std::move(tool));
 }
 
-/// "/v1/guarded" → "guarded"; clients allow 64 letters, digits, "_" and "-".
-std::string name_of(std::string_view endpoint) {
-  constexpr std::string_view kVersion = "/v1/";
+/// Clients allow 64 letters, digits, "_" and "-".
+std::string allowed(std::string_view text) {
   constexpr std::size_t kNameBytes = 64;
-  if (endpoint.starts_with(kVersion)) endpoint.remove_prefix(kVersion.size());
-  while (endpoint.starts_with('/')) endpoint.remove_prefix(1);
-  std::string name(endpoint.substr(0, kNameBytes));
+  std::string name(text.substr(0, kNameBytes));
   for (char& c : name) {
     const bool kept = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                       c == '_' || c == '-';
     if (!kept) c = '_';
   }
+  return name;
+}
+
+/// "/v1/guarded" → "guarded".
+std::string name_of(std::string_view endpoint) {
+  constexpr std::string_view kVersion = "/v1/";
+  if (endpoint.starts_with(kVersion)) endpoint.remove_prefix(kVersion.size());
+  while (endpoint.starts_with('/')) endpoint.remove_prefix(1);
+  std::string name = allowed(endpoint);
   if (name.empty()) name = "flow";
   for (const std::string_view taken : {"ask", "search", "embed", "rerank"}) {
     if (name == taken) return name + "_flow";
@@ -249,9 +261,103 @@ std::string name_of(std::string_view endpoint) {
   return name;
 }
 
+// ---- Services of the user's own
+
+/// A registered schema as that of a tool, which is of an object; nothing when it is of something
+/// else.
+std::optional<std::string> object_schema(const json::object& schema) {
+  json::object whole = schema;
+  const json::value* type = schema.if_contains("type");
+  const json::array* list = type == nullptr ? nullptr : type->if_array();
+  const bool object =
+      type == nullptr || *type == json::value("object") ||
+      (list != nullptr && std::ranges::find(*list, json::value("object")) != list->end());
+  if (!object) return {};
+  whole["type"] = "object";
+  return json::serialize(whole);
+}
+
+/// @param service kept by the tool.
+McpTool service_tool(const std::string& name, std::shared_ptr<contract::Service> service) {
+  McpTool tool{.name = name,
+               .title = name,
+               .description = "The service '" + name + "' of this server's flow.",
+               .input_schema = std::string(kOpen),
+               .output_schema = std::string(kOpen),
+               .cost = Route::Cost::query};
+  // Owner: the tool.
+  auto route = std::make_shared<const Route>(
+      std::move(custom_routes(*service, "/v1/services/" + name).front()));
+  tool.answer = [service = std::move(service), route = std::move(route)](McpToolCall call) {
+    return ask_route(route.get(), as_it_is, std::move(call));
+  };
+  return tool;
+}
+
+/// Which names are taken, and those that others get.
+class ToolNames {
+ public:
+  explicit ToolNames(const std::vector<McpTool>& tools) {
+    for (const McpTool& tool : tools) taken_.insert(tool.name);
+  }
+  /// Nothing: there is no free name like that.
+  std::optional<std::string> take(std::string_view service) {
+    constexpr std::string_view kKind = "_service";
+    std::string name = allowed(service);
+    if (taken_.insert(name).second) return name;
+    name.resize(std::min(name.size(), std::size_t{64} - kKind.size()));
+    name += kKind;
+    if (taken_.insert(name).second) return name;
+    return {};
+  }
+
+ private:
+  std::set<std::string> taken_;
+};
+
+/// The tools of what is registered now.
+class RegisteredTools {
+ public:
+  RegisteredTools(const McpToolSources& from, ToolNames names)
+      : registry_(*from.registry), reach_(from.reach), names_(std::move(names)) {
+    for (const flow::ServiceSpec& service : from.flow.services) {
+      if (service.kind == contract::ServiceKind::custom && service.url.empty())
+        steps_.insert(service.name);
+    }
+  }
+
+  std::vector<McpTool> operator()() const {
+    ToolNames names = names_;
+    std::vector<McpTool> tools;
+    for (const services::RegisteredCard& one : registry_.list()) {
+      const services::ServiceCard& card = one.card;
+      const bool step = steps_.contains(one.name);
+      if (!step && card.description.empty() && card.input_schema.empty()) continue;
+      const auto input = object_schema(card.input_schema);
+      const auto name = input ? names.take(one.name) : std::nullopt;
+      if (!name) continue;
+      McpTool tool = service_tool(
+          one.name, std::make_shared<services::RegisteredService>(one.name, registry_, reach_));
+      tool.name = *name;
+      if (!card.description.empty()) tool.description = card.description;
+      tool.input_schema = *input;
+      tool.output_schema = object_schema(card.output_schema).value_or(tool.output_schema);
+      tool.counted_as = "service";
+      tools.push_back(std::move(tool));
+    }
+    return tools;
+  }
+
+ private:
+  services::ServiceRegistry& registry_;
+  services::RegisteredService::Reach reach_;
+  ToolNames names_;
+  std::set<std::string> steps_;  // Of the flow, that register themselves.
+};
+
 }  // namespace
 
-std::vector<McpTool> mcp_tools(const McpToolSources& from) {
+McpTools mcp_tools(const McpToolSources& from) {
   std::vector<McpTool> tools;
   if (from.answering != nullptr && answers(from.answering->runner.spec()))
     tools.push_back(ask_tool(*from.answering));
@@ -259,8 +365,7 @@ std::vector<McpTool> mcp_tools(const McpToolSources& from) {
     add(tools, from.routes, from.json_endpoint,
         {.name = name_of(from.json_endpoint),
          .title = "Run the flow at " + from.json_endpoint,
-         .description = "Runs this server's flow. The arguments are what its first steps get, the "
-                        "result is what its last step says.",
+         .description = from.description.empty() ? std::string(kFlow) : from.description,
          .input_schema = std::string(kOpen),
          .output_schema = std::string(kOpen),
          .effect = effect_of(from.flow)},
@@ -296,7 +401,20 @@ std::vector<McpTool> mcp_tools(const McpToolSources& from) {
          .effect = McpTool::Effect::reads},
         as_it_is);
   }
-  return tools;
+  ToolNames names(tools);
+  for (const CustomService& custom : from.customs) {
+    const auto name = names.take(custom.name);
+    if (!name) continue;
+    // Not owned: it outlives the gateway.
+    McpTool tool = service_tool(
+        custom.name, std::shared_ptr<contract::Service>(std::shared_ptr<void>(), &custom.service));
+    tool.name = *name;
+    tools.push_back(std::move(tool));
+  }
+  McpTools all{.own = std::move(tools), .registered = {}};
+  if (from.registry != nullptr && from.reach)
+    all.registered = RegisteredTools(from, std::move(names));
+  return all;
 }
 
 }  // namespace opaline::gateway

@@ -10,6 +10,7 @@
 #include "base/task.hpp"
 #include "gateway/answer_routes.hpp"
 #include "gateway/route.hpp"
+#include "services/registry/registered_service.hpp"
 
 namespace opaline::gateway {
 
@@ -43,21 +44,36 @@ struct McpTool {
   std::string input_schema;
   std::string output_schema;
   Effect effect = Effect::unknown;
+  /// What its calls are counted as; empty: its name. Names that clients choose are no labels.
+  std::string counted_as;
   Route::Cost cost = Route::Cost::heavy;
   std::function<base::Task<base::Result<McpToolReply>>(McpToolCall)> answer;
+};
+
+/// The tools of a deployment.
+struct McpTools {
+  std::vector<McpTool> own;
+  /// Those of services that registered themselves, as they are now; empty: none ever.
+  std::function<std::vector<McpTool>()> registered;
 };
 
 /// Of what a deployment's tools are made. What `answering` refers to must outlive the tools.
 struct McpToolSources {
   const Answering* answering = nullptr;  ///< Copied. Null: the flow passes JSON.
   std::string json_endpoint;             ///< Of a flow that passes JSON; it is among `routes`.
+  std::string description;               ///< Of that flow; may be empty.
   const flow::FlowSpec& flow;
   const std::vector<Route>& routes;  ///< What they answer, tools answer.
   Services services;
+  std::vector<CustomService> customs;             ///< Of the flow, at a place that it names.
+  services::ServiceRegistry* registry = nullptr;  ///< May be null.
+  services::RegisteredService::Reach reach;       ///< Of what is in the registry.
 };
 
 /// `ask` (a flow that ends with an answer), a tool named after the endpoint of a flow that passes
-/// JSON, `search`, `embed`, `rerank`: those that the deployment has.
-[[nodiscard]] std::vector<McpTool> mcp_tools(const McpToolSources& from);
+/// JSON, `search`, `embed`, `rerank`: those that the deployment has; and each service of the user's
+/// own, by its name: those of the flow, and those that registered themselves with a description or
+/// an input schema. Tools are called with objects, so a service that takes no object is none.
+[[nodiscard]] McpTools mcp_tools(const McpToolSources& from);
 
 }  // namespace opaline::gateway
