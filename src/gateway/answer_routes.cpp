@@ -98,6 +98,8 @@ void choose_passages(ChatRequest& request, const Answering& answering) {
 
 // ---- OPEA and OpenAI
 
+constexpr bool kChatqnaStreams = true;  // Unless a request says otherwise.
+
 enum class Wire { chatqna, openai };
 
 /// The flow's answer in the dialect it was asked in.
@@ -118,7 +120,8 @@ Task<Result<Response>> answer_by_flow(const Answering* answering, ChatRequest re
 }
 
 Task<Result<Response>> chatqna(const Answering* answering, Call call) {
-  OPALINE_CO_TRY(auto asked, contract::read_chat_request(call.request.body, {.stream = true}));
+  OPALINE_CO_TRY(auto asked,
+                 contract::read_chat_request(call.request.body, {.stream = kChatqnaStreams}));
   ChatEnvelope envelope{
       .id = contract::new_chat_id(), .created = unix_now(), .model = flow_model_names().front()};
   asked.request.model
@@ -228,6 +231,13 @@ Route route(std::string pattern, Route::Answer answer, Documentation documentati
 }
 
 }  // namespace
+
+ChatRequest usual_request(const Answering& answering) {
+  ChatRequest request;
+  request.stream = kChatqnaStreams;
+  choose_passages(request, answering);
+  return request;
+}
 
 Task<Result<contract::Reply>> ask_flow(const Answering* answering, ChatRequest request,
                                        const Call* call) {

@@ -29,6 +29,9 @@ struct Answering {
   AnswerStreamSettings stream;
 };
 
+/// What a request to the flow's own endpoint means when it says nothing but its question.
+[[nodiscard]] contract::ChatRequest usual_request(const Answering& answering);
+
 /// Asks the flow on behalf of `call`, whose query record follows its steps. Both must outlive the
 /// task. @error of check_question() and of the flow.
 base::Task<base::Result<contract::Reply>> ask_flow(const Answering* answering,

@@ -1,6 +1,14 @@
 #include "gateway/registry_routes.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <chrono>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "contract/json.hpp"
@@ -112,10 +120,33 @@ std::string_view purpose(contract::ServiceKind kind) {
   return "A service of your own";
 }
 
-Response list_service(const flow::FlowSpec& flow, ServiceRegistry& registry) {
+/// "1.2", or of instances that differ "1.2, 1.3".
+std::string versions_of(const RegisteredCard& card) {
+  std::set<std::string_view> all;
+  for (const auto& one : card.instances) all.insert(one.instance.version);
+  all.erase("");
+  return fmt::format("{}", fmt::join(all, ", "));
+}
+
+/// As it is now, where that is known: a service at a URL says nothing of itself.
+void add_state(boost::json::object& one, const flow::ServiceSpec& service,
+               const std::optional<RegisteredCard>& card, const FlowView& view) {
+  if (!service.url.empty()) return;
+  const std::vector<Part> parts = view.parts ? view.parts() : std::vector<Part>();
+  const auto part = std::ranges::find(parts, service.name, &Part::name);
+  if (part != parts.end()) {
+    one.emplace("health", name(part->health.state));
+    if (!part->health.reason.empty()) one.emplace("reason", part->health.reason);
+  }
+  const bool ours = service.kind != contract::ServiceKind::custom;
+  const std::string version = ours ? view.version : card ? versions_of(*card) : "";
+  if (!version.empty()) one.emplace("version", version);
+}
+
+Response list_service(const FlowView& view, ServiceRegistry& registry) {
   JsonWriter body;
   body.begin_object();
-  for (const flow::ServiceSpec& service : flow.services) {
+  for (const flow::ServiceSpec& service : view.flow.services) {
     const auto card = registry.find(service.name);
     const std::string described = card ? card->card.description : "";
     boost::json::object one;
@@ -124,52 +155,50 @@ Response list_service(const flow::FlowSpec& flow, ServiceRegistry& registry) {
     one.emplace("endpoint", service.endpoint);
     one.emplace("kind", contract::name(service.kind));
     if (!service.url.empty()) one.emplace("url", service.url);
+    add_state(one, service, card, view);
     body.member(service.name, one);
   }
   body.end_object();
   return Response::json(200, std::move(body).take());
 }
 
-/// What a client may say in a request, by the step that minds it.
-boost::json::object parameters_of(contract::ServiceKind kind) {
-  const auto one = [](std::string_view type, boost::json::value usual) {
-    boost::json::object parameter;
-    parameter.emplace("type", type);
-    parameter.emplace("default", std::move(usual));
-    return parameter;
-  };
-  boost::json::object all;
+boost::json::object parameter(std::string_view type) { return {{"type", type}}; }
+boost::json::object parameter(std::string_view type, const boost::json::value& usual) {
+  return {{"type", type}, {"default", usual}};
+}
+
+/// What a client may say in a request, by the step that minds it, and what holds when it does not.
+boost::json::object parameters_of(contract::ServiceKind kind, const contract::ChatRequest& usual) {
   switch (kind) {
     case contract::ServiceKind::retrieval:
-      all.emplace("k", one("integer", 4));
-      all.emplace("search_type", one("string", "similarity"));
-      all.emplace("score_threshold", one("number", 0.2));
-      all.emplace("fetch_k", one("integer", 20));
-      all.emplace("lambda_mult", one("number", 0.5));
-      break;
-    case contract::ServiceKind::reranking: all.emplace("top_n", one("integer", 1)); break;
+      return {{"k", parameter("integer", usual.search.k)},
+              {"search_type", parameter("string", "similarity")},
+              {"score_threshold", parameter("number", usual.search.score_threshold)},
+              {"fetch_k", parameter("integer", usual.search.fetch_k)},
+              {"lambda_mult", parameter("number", usual.search.lambda_mult)}};
+    case contract::ServiceKind::reranking: return {{"top_n", parameter("integer", usual.top_n)}};
     case contract::ServiceKind::llm:
-      all.emplace("max_tokens", one("integer", 1024));
-      all.emplace("temperature", one("number", 0.01));
-      all.emplace("top_p", one("number", 0.95));
-      all.emplace("top_k", one("integer", 10));
-      all.emplace("frequency_penalty", one("number", 0.0));
-      all.emplace("presence_penalty", one("number", 0.0));
-      all.emplace("repetition_penalty", one("number", 1.03));
-      all.emplace("stream", one("boolean", true));
-      break;
+      // How a model samples when it is not told is its own affair.
+      return {{"max_tokens", parameter("integer")},
+              {"temperature", parameter("number")},
+              {"top_p", parameter("number")},
+              {"top_k", parameter("integer")},
+              {"frequency_penalty", parameter("number")},
+              {"presence_penalty", parameter("number")},
+              {"repetition_penalty", parameter("number")},
+              {"stream", parameter("boolean", usual.stream)}};
     case contract::ServiceKind::embedding:
     case contract::ServiceKind::dataprep:
     case contract::ServiceKind::custom: break;
   }
-  return all;
+  return {};
 }
 
-Response list_parameters(const flow::FlowSpec& flow, ServiceRegistry& registry) {
+Response list_parameters(const FlowView& view, ServiceRegistry& registry) {
   JsonWriter body;
   body.begin_object();
-  for (const flow::ServiceSpec& service : flow.services) {
-    boost::json::object parameters = parameters_of(service.kind);
+  for (const flow::ServiceSpec& service : view.flow.services) {
+    boost::json::object parameters = parameters_of(service.kind, view.usual);
     if (const auto card = registry.find(service.name)) {
       const auto* declared = card->card.input_schema.if_contains("properties");
       if (declared != nullptr && declared->is_object()) parameters = declared->get_object();
@@ -184,10 +213,10 @@ Task<Result<Response>> at_once(Result<Response> reply) { co_return reply; }
 
 }  // namespace
 
-std::vector<Route> registry_routes(services::ServiceRegistry& registry,
-                                   const flow::FlowSpec& flow) {
+std::vector<Route> registry_routes(services::ServiceRegistry& registry, FlowView view) {
   ServiceRegistry* own = &registry;
-  const flow::FlowSpec* steps = &flow;
+  // Owners: the routes below.
+  const auto steps = std::make_shared<const FlowView>(std::move(view));
   std::vector<Route> routes;
   const auto add = [&routes](std::string method, std::string pattern, std::string_view summary,
                              std::function<Result<Response>(const Call&)> answer,

@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from conftest import ROOT, run
+from test_mcp import with_session
 
 EXAMPLES = ROOT / "examples/services"
 
@@ -39,6 +40,15 @@ def until(check, seconds=20):
         time.sleep(0.05)
 
 
+def test_show_knows_the_services_of_the_flow_too(marigold):
+    printed = run("services", "show", "retrieval", "--server", marigold.url).stdout
+    assert "Passages for a question" in printed and "health" in printed and "ready" in printed
+    assert '"kind":"reranking"' in run("services", "show", "reranking", "--json", "--server", marigold.url).stdout
+    assert marigold.get("/v1/list_parameters").json()["reranking"] == {"top_n": {"type": "integer", "default": 5}}
+    nobody = run("services", "show", "nobody", "--server", marigold.url, check=False)
+    assert nobody.returncode == 1 and "no service is registered as 'nobody'" in nobody.stderr
+
+
 def registered(server, name):
     return requests.get(f"{server.url}/v1/services/{name}", timeout=10).status_code == 200
 
@@ -61,6 +71,7 @@ def test_a_flow_waits_for_a_service_and_calls_it_when_it_is_there(shouting, laun
 
     listed = shouting.get("/v1/list_service").json()
     assert listed["shout"]["description"] == "Says a text in capitals"
+    assert (listed["shout"]["health"], listed["shout"]["version"]) == ("ready", "1.0")
     assert shouting.get("/v1/list_parameters").json()["shout"] == {"text": {"type": "string"}}
     printed = run("services", "list", "--server", shouting.url).stdout
     assert "shout" in printed and "ready" in printed
@@ -103,6 +114,25 @@ def test_a_service_that_lies_about_its_answer_is_found_out(shouting, launch):
     reply = shouting.post("/v1/shout", {"text": "x"})
     assert reply.status_code == 500
     assert "its answer is not what it registered: /volume: is required, and missing" in reply.json()["error"]["message"]
+
+
+def test_it_is_a_tool_of_mcp_as_long_as_it_is_registered(shouting, launch):
+    async def names(session):
+        return [tool.name for tool in (await session.list_tools()).tools]
+
+    async def act(session):
+        return {tool.name: tool for tool in (await session.list_tools()).tools}, \
+            await session.call_tool("shout_service", {"text": "hello"}), await session.call_tool("shout_service", {})
+
+    assert "shout_service" not in with_session("http", shouting.url, names)
+    launch([sys.executable, "shout.py"], EXAMPLES / "python/shout", shouting)
+    until(lambda: registered(shouting, "shout"))
+    tools, said, refused = with_session("http", shouting.url, act)
+    tool = tools["shout_service"]  # "shout" is the flow, by its endpoint.
+    assert tool.description == "Says a text in capitals" and tool.inputSchema["required"] == ["text"]
+    assert tool.annotations.openWorldHint and not tool.annotations.readOnlyHint
+    assert said.structuredContent["text"] == "HELLO" and not said.isError
+    assert refused.isError and "/text: is required" in refused.content[0].text
 
 
 @pytest.mark.parametrize("card, expected", [

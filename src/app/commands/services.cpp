@@ -63,21 +63,43 @@ base::Task<int> list(std::shared_ptr<ServicesOptions> options) {
   co_return kDone;
 }
 
+/// A service of the flow that did not register itself.
+void print_step(const std::string& name, const json::value& step) {
+  fmt::print("{}  {}\n", bold(printable(name)), printable(text_of(step, "description")));
+  for (const std::string_view key : {"kind", "url", "endpoint", "health", "reason", "version"}) {
+    const std::string found = text_of(step, key);
+    if (!found.empty()) fmt::print("  {:<14} {}\n", key, printable(found));
+  }
+}
+
+void print_registered(const json::value& service) {
+  fmt::print("{}  {}\n", bold(printable(text_of(service, "name"))),
+             printable(text_of(service, "description")));
+  print_instances(service);
+  for (const std::string_view schema : {"input_schema", "output_schema"}) {
+    const json::value* found = member_of(service, schema);
+    if (found == nullptr || !found->is_object() || found->get_object().empty()) continue;
+    fmt::print("  {:<14} {}\n", schema, printable(json::serialize(*found)));
+  }
+}
+
 base::Task<int> show(std::shared_ptr<ServicesOptions> options) {
   ServerConnection server(options->server);
   auto service = co_await server.call("GET", "/v1/services/" + url_encoded(options->name), "");
+  const bool registered = service.has_value();
+  if (!registered && service.error().code == base::ErrorCode::not_found) {
+    auto steps = co_await server.call("GET", "/v1/list_service", "");
+    if (!steps) co_return failed(steps.error());
+    const json::value* step = member_of(*steps, options->name);
+    if (step != nullptr) service = *step;
+  }
   if (!service) co_return failed(service.error());
   if (options->as_json) {
     fmt::print("{}\n", json::serialize(*service));
-    co_return kDone;
-  }
-  fmt::print("{}  {}\n", bold(printable(text_of(*service, "name"))),
-             printable(text_of(*service, "description")));
-  print_instances(*service);
-  for (const std::string_view schema : {"input_schema", "output_schema"}) {
-    const json::value* found = member_of(*service, schema);
-    if (found == nullptr || !found->is_object() || found->get_object().empty()) continue;
-    fmt::print("  {:<14} {}\n", schema, printable(json::serialize(*found)));
+  } else if (registered) {
+    print_registered(*service);
+  } else {
+    print_step(options->name, *service);
   }
   co_return kDone;
 }
@@ -90,7 +112,7 @@ void add_services(CLI::App& program, Action& action) {
       "services", "List and show the services of a server, also those that registered themselves");
   command->require_subcommand(1);
   CLI::App* listing = command->add_subcommand("list", "List them");
-  CLI::App* showing = command->add_subcommand("show", "Show one that registered itself");
+  CLI::App* showing = command->add_subcommand("show", "Show one of them");
   showing->add_option("name", options->name, "Its name")->required();
   for (CLI::App* one : {listing, showing}) {
     one->add_flag("--json", options->as_json, "Print JSON");
