@@ -1,6 +1,7 @@
 #include "gateway/gateway.hpp"
 
 #include <chrono>
+#include <functional>
 #include <optional>
 
 #include "contract/json_writer.hpp"
@@ -18,17 +19,35 @@ namespace {
 
 using contract::JsonWriter;
 
-void write_flow(JsonWriter& body, const flow::FlowSpec& spec) {
-  body.key("flow").begin_object().field("endpoint", spec.endpoint).key("steps").begin_array();
-  for (flow::Graph::Node node = 0; node < spec.graph.size(); ++node) {
-    const flow::ServiceSpec& service = spec.services[node];
-    body.begin_object().field("name", service.name).field("kind", contract::name(service.kind));
-    body.field("remote", !service.url.empty()).key("after").begin_array();
-    for (const flow::Graph::Node before : spec.graph.predecessors(node))
-      body.value(spec.graph.name(before));
+/// Each step with what leads to it. @param more writes what else is known of one.
+void write_steps(JsonWriter& body, const flow::Graph& graph,
+                 const std::function<void(flow::Graph::Node)>& more) {
+  body.key("steps").begin_array();
+  for (flow::Graph::Node node = 0; node < graph.size(); ++node) {
+    body.begin_object().field("name", graph.name(node));
+    more(node);
+    body.key("after").begin_array();
+    for (const flow::Graph::Node before : graph.predecessors(node)) body.value(graph.name(before));
     body.end_array().end_object();
   }
-  body.end_array().end_object();
+  body.end_array();
+}
+
+void write_flow(JsonWriter& body, const Collaborators& with) {
+  body.key("flow").begin_object().field("endpoint", with.flow.endpoint);
+  if (with.json_flow != nullptr) {
+    const flow::JsonFlow& flow = with.json_flow->flow();
+    write_steps(body, flow.graph, [&](flow::Graph::Node node) {
+      const flow::JsonStep& step = flow.steps[node];
+      if (step.service != nullptr) body.field("kind", contract::name(step.kind));
+    });
+  } else {
+    write_steps(body, with.flow.graph, [&](flow::Graph::Node node) {
+      const flow::ServiceSpec& service = with.flow.services[node];
+      body.field("kind", contract::name(service.kind)).field("remote", !service.url.empty());
+    });
+  }
+  body.end_object();
 }
 
 std::string config_json(const GatewaySettings& settings, const Collaborators& with) {
@@ -48,7 +67,7 @@ std::string config_json(const GatewaySettings& settings, const Collaborators& wi
     if (with.services.find(kind) != nullptr) body.value(contract::name(kind));
   }
   body.end_array();
-  write_flow(body, with.flow);
+  write_flow(body, with);
   body.end_object();
   return std::move(body).take();
 }

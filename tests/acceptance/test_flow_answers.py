@@ -61,3 +61,11 @@ def test_a_flow_at_opeas_own_endpoint_keeps_it(flow, services):  # noqa: F811
     server = flow({"loud": {"uses": services.url + "/shout"}}, endpoint="/v1/chatqna")
     assert server.post("/v1/chatqna", {"text": "why?"}).json() == {"text": "WHY?"}
     assert server.post("/query", {"query": "why?"}).json()["answer"] == "WHY?"
+
+
+def test_the_configuration_names_its_steps(flow, services):  # noqa: F811
+    server = flow({"a": {"uses": services.url + "/add"}, "b": {"needs": "a", "input": {"x": 1}}, "c": {"uses": "llm", "needs": "b"}},
+                  services={"llm": {"url": services.url + "/words", "kind": "llm"}})
+    told = server.get("/v1/config").json()["flow"]
+    assert told == {"endpoint": "/v1/mine", "steps": [{"name": "a", "kind": "custom", "after": []}, {"name": "b", "after": ["a"]},
+                                                      {"name": "c", "kind": "llm", "after": ["b"]}]}
