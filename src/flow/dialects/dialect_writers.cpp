@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "flow/dialects/tree.hpp"
+#include "flow/kind_inference.hpp"
 
 namespace opaline::flow {
 namespace {
@@ -35,6 +36,11 @@ bool hands_on(const StepFlow& flow, Graph::Node node, std::string_view expressio
 }
 
 }  // namespace
+
+contract::ServiceKind kind_told(const ServiceSpec& service) {
+  if (service.kind != contract::ServiceKind::custom) return service.kind;
+  return kind_of_endpoint(service.endpoint).value_or(service.kind);
+}
 
 std::vector<std::string> extras_of(const StepFlow& flow, Graph::Node node) {
   const StepSpec& step = flow.steps[node];

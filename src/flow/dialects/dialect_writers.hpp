@@ -26,6 +26,10 @@ struct Written {
 /// GenAIStudio's workflow-info.json, which its back end runs.
 [[nodiscard]] Written write_studio(const StepFlow& flow);
 
+/// What a service is: of one of the kind custom, as a file of GMC's or Studio's became, its path
+/// tells.
+[[nodiscard]] contract::ServiceKind kind_told(const ServiceSpec& service);
+
 /// What a step says beside its service and what it follows, by key: "retry", "when" …. An `input`
 /// that only hands on the reply before (as GMC's `$response`) is not named.
 [[nodiscard]] std::vector<std::string> extras_of(const StepFlow& flow, Graph::Node node);

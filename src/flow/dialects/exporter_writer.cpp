@@ -5,7 +5,6 @@
 
 #include "flow/dialects/dialect_writers.hpp"
 #include "flow/dialects/tree.hpp"
-#include "flow/kind_inference.hpp"
 
 namespace opaline::flow {
 namespace {
@@ -27,9 +26,7 @@ constexpr std::array<Image, 4> kImages = {{
 }};
 
 const Image* find_image(const ServiceSpec& service) {
-  const ServiceKind kind = service.kind == ServiceKind::custom
-                               ? kind_of_endpoint(service.endpoint).value_or(service.kind)
-                               : service.kind;
+  const ServiceKind kind = kind_told(service);
   const auto* const found = std::ranges::find(kImages, kind, &Image::kind);
   return found == kImages.end() ? nullptr : found;
 }

@@ -8,6 +8,7 @@
 #include "base/limits.hpp"
 #include "flow/dialects/dialect.hpp"
 #include "flow/dialects/gmc_condition.hpp"
+#include "flow/dialects/gmc_step.hpp"
 #include "flow/dialects/tree.hpp"
 
 /// What a GMConnector's router does, as steps of a flow.
@@ -22,24 +23,6 @@
 namespace opaline::flow {
 namespace {
 
-/// A step's name in GMC, and the port of its service in GMC's manifests.
-struct KnownStep {
-  std::string_view name;
-  unsigned port;
-};
-constexpr std::array<KnownStep, 22> kKnownSteps = {{
-    {"TeiEmbedding", 80}, {"TeiEmbeddingGaudi", 80},
-    {"Embedding", 6000},  {"VectorDB", 6379},
-    {"Retriever", 7000},  {"Reranking", 8000},
-    {"TeiReranking", 80}, {"Tgi", 80},
-    {"TgiGaudi", 80},     {"TgiNvidia", 80},
-    {"Llm", 9000},        {"DocSum", 9000},
-    {"Router", 8080},     {"WebRetriever", 7077},
-    {"Asr", 9099},        {"Tts", 9088},
-    {"SpeechT5", 7055},   {"SpeechT5Gaudi", 7055},
-    {"Whisper", 7066},    {"WhisperGaudi", 7066},
-    {"DataPrep", 6007},   {"UI", 5174},
-}};
 /// Those whose answers come token by token.
 constexpr std::array<std::string_view, 5> kGenerating = {"Llm", "DocSum", "Tgi", "TgiGaudi",
                                                          "TgiNvidia"};
@@ -460,10 +443,10 @@ class GmcReader {
     const YamlKeys known(*internal, "'internalService'",
                          {"serviceName", "nameSpace", "config", "isDownstreamService"}, mistakes_);
     const std::string name = text_member(step, "name");
-    const auto* const port = std::ranges::find(kKnownSteps, name, &KnownStep::name);
-    if (port == kKnownSteps.end()) {
+    const auto* const port = std::ranges::find(kGmcSteps, name, &GmcStep::name);
+    if (port == kGmcSteps.end()) {
       std::vector<std::string_view> names;
-      for (const KnownStep& one : kKnownSteps) names.push_back(one.name);
+      for (const GmcStep& one : kGmcSteps) names.push_back(one.name);
       mistakes_.add(keys.place("name"),
                     fmt::format("{} is no step that GMC knows{}; of a service of your own say "
                                 "where it is: externalService: http://…",

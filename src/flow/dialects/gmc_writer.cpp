@@ -7,23 +7,12 @@
 #include "base/limits.hpp"
 #include "flow/dialects/dialect_writers.hpp"
 #include "flow/dialects/gmc_condition.hpp"
+#include "flow/dialects/gmc_step.hpp"
 #include "flow/dialects/tree.hpp"
 
 namespace opaline::flow {
 namespace {
 
-/// GMC's webhook knows these names of steps and no others.
-constexpr std::array<std::string_view, 22> kStepNames = {"TeiEmbedding", "TeiEmbeddingGaudi",
-                                                         "Embedding",    "VectorDB",
-                                                         "Retriever",    "Reranking",
-                                                         "TeiReranking", "Tgi",
-                                                         "TgiGaudi",     "TgiNvidia",
-                                                         "Llm",          "DocSum",
-                                                         "Router",       "WebRetriever",
-                                                         "Asr",          "Tts",
-                                                         "SpeechT5",     "SpeechT5Gaudi",
-                                                         "Whisper",      "WhisperGaudi",
-                                                         "DataPrep",     "UI"};
 /// Ends of paths that tell a name, for services of one's own.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kPaths = {{
     {"/docsum", "DocSum"},
@@ -305,8 +294,8 @@ class GmcWriter {
           std::pair{"/reranking", "Reranking"}, std::pair{"/embed", "TeiEmbedding"}}) {
       if (service.endpoint.ends_with(end)) return name;
     }
-    const auto* const same = std::ranges::find(kStepNames, step);
-    return same == kStepNames.end() ? std::string_view() : *same;
+    const auto* const same = std::ranges::find(kGmcSteps, step, &GmcStep::name);
+    return same == kGmcSteps.end() ? std::string_view() : same->name;
   }
 
   static std::vector<bool> reached_from(const Graph& graph, Graph::Node start) {

@@ -5,7 +5,6 @@
 
 #include "flow/dialects/dialect_writers.hpp"
 #include "flow/dialects/tree.hpp"
-#include "flow/kind_inference.hpp"
 
 namespace opaline::flow {
 namespace {
@@ -29,10 +28,7 @@ constexpr std::array<Palette, 6> kPalette = {{
 }};
 
 const Palette* find_palette(const ServiceSpec& service) {
-  // What a file of Studio or GMC became is of the kind custom; its path tells.
-  const ServiceKind kind = service.kind == ServiceKind::custom
-                               ? kind_of_endpoint(service.endpoint).value_or(service.kind)
-                               : service.kind;
+  const ServiceKind kind = kind_told(service);
   const auto* const found = std::ranges::find_if(kPalette, [&](const Palette& one) {
     return one.kind == kind && service.endpoint.ends_with(one.end);
   });
