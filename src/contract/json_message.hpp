@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/json/value.hpp>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -9,10 +10,16 @@
 
 namespace opaline::contract {
 
+struct StepReport;
+/// Called on the request's thread. Must not throw. What it refers to must outlive the run and its
+/// stream.
+using StepObserver = std::function<void(const StepReport&)>;
+
 /// What a service of one's own is asked: any JSON.
 struct JsonRequest {
   boost::json::value body;
-  bool stream = false;  ///< The caller would take a ByteStream.
+  bool stream = false;         ///< The caller would take a ByteStream.
+  StepObserver observer = {};  ///< A service that is a flow tells it of its steps; may be empty.
 };
 
 /// What it answers: any JSON.

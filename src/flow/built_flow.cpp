@@ -71,6 +71,8 @@ base::Result<JsonStep> BuiltFlow::build_step(const StepFlow& flow, const StepSpe
     step.kind = flow.services[*spec.service].kind;
   } else if (spec.sub_flow) {
     OPALINE_TRY(step.service, build_sub_flow(flow.flows[*spec.sub_flow], spec, services));
+    if (const auto* inside = dynamic_cast<const FlowService*>(step.service))
+      step.streams = inside->may_stream();
   }
   if (step.service == nullptr) return step;
   step.timeout = spec.policy.timeout;

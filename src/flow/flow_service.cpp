@@ -1,5 +1,6 @@
 #include "flow/flow_service.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <utility>
@@ -42,10 +43,20 @@ base::Task<base::Result<contract::Reply>> FlowService::call(contract::Request re
   if (asked == nullptr) {
     co_return base::fail(base::ErrorCode::invalid_argument, "a flow takes JSON");
   }
-  OPALINE_CO_TRY(JsonFlowReply reply, co_await flow_.schedule(flow_request(std::move(*asked)),
-                                                              std::move(context), nullptr, {}));
+  StepObserver observer = std::move(asked->observer);
+  OPALINE_CO_TRY(JsonFlowReply reply,
+                 co_await flow_.schedule(flow_request(std::move(*asked)), std::move(context),
+                                         nullptr, std::move(observer)));
   OPALINE_CO_TRY(JsonStepOutput answer, std::move(reply).take_answer());
   co_return service_reply(std::move(answer));
+}
+
+bool FlowService::may_stream() const {
+  const JsonFlow& flow = flow_.flow();
+  return !flow.output && std::ranges::any_of(flow.graph.leaves(), [&flow](Graph::Node last) {
+    const JsonStep& step = flow.steps[last];
+    return (step.generates || step.streams) && !step.output;
+  });
 }
 
 contract::Health FlowService::health() const {

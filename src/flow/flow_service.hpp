@@ -5,8 +5,9 @@
 
 namespace opaline::flow {
 
-/// A whole JSON flow as one step of another. The sampling parameters of what it is asked go to its
-/// own generating steps. Any thread; the flow must outlive it and its streams.
+/// A whole JSON flow as one step of another. Its steps are told to the request's observer. The
+/// sampling parameters of what it is asked go to its own generating steps. Any thread; the flow
+/// must outlive it and its streams.
 class FlowService final : public contract::Service {
  public:
   explicit FlowService(const Orchestrator& flow) : flow_(flow) {}
@@ -16,6 +17,8 @@ class FlowService final : public contract::Service {
   }
   base::Task<base::Result<contract::Reply>> call(contract::Request request,
                                                  base::Context context) override;
+  /// Whether a stream is answered with one: by its last step.
+  [[nodiscard]] bool may_stream() const;
   /// The first of its steps that is not ready, named.
   [[nodiscard]] contract::Health health() const override;
 

@@ -175,13 +175,15 @@ base::Task<base::Result<void>> JsonRun::call(Graph::Node node, Clock::time_point
   OPALINE_CO_TRY(json::value inputs, inputs_of(node));
   if (step.service == nullptr) co_return put_shaped(node, std::move(inputs));
 
-  const Delivery delivery = step.generates ? delivery_of(node) : Delivery::whole;
+  const bool streams = step.generates || (step.streams && graph_.successors(node).empty());
+  const Delivery delivery = streams ? delivery_of(node) : Delivery::whole;
   if (step.generates) overlay(inputs, delivery);
   if (hooks_) {
     OPALINE_CO_TRY(inputs, co_await hooks_->align_inputs(std::move(inputs), site(node)));
   }
   contract::JsonRequest request{.body = hooks_ ? inputs : std::move(inputs),
-                                .stream = delivery != Delivery::whole};
+                                .stream = delivery != Delivery::whole,
+                                .observer = observer_inside(node)};
   OPALINE_CO_TRY(
       contract::Reply reply,
       co_await call_step(step.call(), std::move(request), context(), step.call().until(context())));
@@ -366,9 +368,11 @@ void JsonRun::take_stream(Graph::Node node, Clock::time_point started, Delivery 
                           std::unique_ptr<contract::ByteStream> stream) {
   const bool wanted = wants_usage(request_.inputs);
   auto usage = std::make_shared<std::optional<contract::Usage>>();
-  stream = std::make_unique<UsageStream>(
-      std::move(stream), wanted ? UsageStream::Chunk::passed_on : UsageStream::Chunk::left_out,
-      usage);
+  // A flow inside has read its own.
+  if (flow_.steps[node].generates)
+    stream = std::make_unique<UsageStream>(
+        std::move(stream), wanted ? UsageStream::Chunk::passed_on : UsageStream::Chunk::left_out,
+        usage);
   Graph::Node place = node;
   if (delivery == Delivery::relayed) {
     place = graph_.successors(node).front();
@@ -508,6 +512,17 @@ std::vector<std::string> JsonRun::reached() const {
     if (seen[node]) names.push_back(graph_.name(node));
   }
   return names;
+}
+
+/// Of a step that is a flow: tells of its steps with this one's name before theirs.
+StepObserver JsonRun::observer_inside(Graph::Node node) const {
+  if (!observer_) return {};
+  return [observer = observer_, outer = graph_.name(node)](const StepReport& inner) {
+    const std::string name = outer + "." + std::string(inner.step);
+    StepReport report = inner;
+    report.step = name;
+    observer(report);
+  };
 }
 
 void JsonRun::report(Graph::Node node, Clock::time_point started, const base::Error* error,

@@ -72,6 +72,7 @@ class JsonRun final : private StepLoop {
   void leave_out(Graph::Node node, Graph::Node next);
   void finish(Graph::Node node);
   [[nodiscard]] std::vector<std::string> reached() const;
+  [[nodiscard]] StepObserver observer_inside(Graph::Node node) const;
   void report(Graph::Node node, Clock::time_point started, const base::Error* error,
               std::optional<contract::Usage> usage = {}) const;
 

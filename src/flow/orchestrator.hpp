@@ -33,6 +33,8 @@ struct JsonStep {
   /// An LLM or LVM: the request's parameters are laid over its inputs, and it streams when a stream
   /// is wanted.
   bool generates = false;
+  /// A flow inside that may stream: it does when a stream is wanted and nothing follows it.
+  bool streams = false;
   contract::ServiceKind kind =
       contract::ServiceKind::custom;  ///< What its service is, for reports.
   std::optional<Expression> when;  ///< Otherwise it is passed over: what follows gets its inputs.

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "flow/scripted_service.hpp"
+#include "flow/step_stream.hpp"
 
 namespace opaline::flow {
 namespace {
@@ -273,7 +274,7 @@ TEST_F(RunnerTest, TheFirstErrorIsLedByTheNameOfItsStep) {
   start();
   ASSERT_FALSE(outcome_.value());
   EXPECT_EQ(outcome_.value().error(),
-            (base::Error{ErrorCode::unavailable, "step 'retrieval': it broke", "the detail"}));
+            step_error("retrieval", {ErrorCode::unavailable, "it broke", "the detail"}));
   EXPECT_EQ(journal_.back(), "report retrieval unavailable");
   EXPECT_TRUE(service("reranking").requests.empty());
 }
@@ -314,8 +315,8 @@ TEST_F(RunnerTest, NothingStartsForARequestThatIsCancelled) {
   context_.cancellation->request();
   start();
   EXPECT_EQ(outcome_.value().error(),
-            (base::Error{ErrorCode::cancelled,
-                         "step 'embedding': not started, the request was cancelled", ""}));
+            step_error("embedding",
+                       {ErrorCode::cancelled, "not started, the request was cancelled", ""}));
   EXPECT_TRUE(journal_.empty());
 }
 
@@ -334,8 +335,8 @@ TEST_F(RunnerTest, NothingStartsAfterTheDeadline) {
   context_.deadline = base::Context::Clock::now();
   start();
   EXPECT_EQ(outcome_.value().error(),
-            (base::Error{ErrorCode::deadline_exceeded,
-                         "step 'embedding': not started, the time for the request is over", ""}));
+            step_error("embedding", {ErrorCode::deadline_exceeded,
+                                     "not started, the time for the request is over", ""}));
   EXPECT_TRUE(journal_.empty());
 }
 
@@ -362,8 +363,8 @@ TEST_F(RunnerTest, AReplyOfAnotherKindIsAFault) {
   service("retrieval").script = [](const Request&) -> base::Result<Reply> { return ChatReply(); };
   start();
   EXPECT_EQ(outcome_.value().error(),
-            (base::Error{ErrorCode::internal,
-                         "step 'retrieval': the service answered with another kind of reply", ""}));
+            step_error("retrieval", {ErrorCode::internal,
+                                     "the service answered with another kind of reply", ""}));
 }
 
 TEST_F(RunnerTest, AStreamThatNobodyAskedForIsAFault) {
@@ -382,9 +383,8 @@ TEST_F(RunnerTest, AStepThatThrowsIsAFaultAndEndsTheRun) {
   };
   service("retrieval2").held = true;
   start();
-  EXPECT_EQ(
-      outcome_.value().error(),
-      (base::Error{ErrorCode::internal, "step 'retrieval1': the step failed unexpectedly", ""}));
+  EXPECT_EQ(outcome_.value().error(),
+            step_error("retrieval1", {ErrorCode::internal, "the step failed unexpectedly", ""}));
 }
 
 TEST_F(RunnerTest, AStreamPassesThroughAndIsReportedAtItsEnd) {
@@ -421,8 +421,7 @@ TEST_F(RunnerTest, AnErrorInAStreamIsLedByTheNameOfItsStep) {
   {
     const auto answer = stream();
     ASSERT_TRUE(next(*answer));
-    EXPECT_EQ(next(*answer).error(),
-              (base::Error{ErrorCode::unavailable, "step 'llm': it broke", ""}));
+    EXPECT_EQ(next(*answer).error(), step_error("llm", {ErrorCode::unavailable, "it broke", ""}));
     EXPECT_EQ(journal_.back(), "report llm unavailable");
   }
   EXPECT_EQ(journal_.back(), "stream gone") << "reported once";

@@ -55,7 +55,7 @@ TEST_F(StepStreamTest, ReportsAnErrorOnce) {
     const auto made = stream(base::Error{base::ErrorCode::internal, "it broke", "why"}, observer());
     EXPECT_TRUE(next(*made));
     EXPECT_EQ(next(*made).error(),
-              (base::Error{base::ErrorCode::internal, "step 'llm': it broke", "why"}));
+              step_error("llm", {base::ErrorCode::internal, "it broke", "why"}));
   }
   EXPECT_EQ(journal_, (Journal{"internal", "stream gone"}));
 }

@@ -76,6 +76,19 @@ def test_a_flow_inside_of_a_flow(run, services):  # noqa: F811
     assert broken.status_code >= 400 and "step 'a': step 'x'" in broken.json()["error"]["message"]
 
 
+def test_a_flow_inside_streams_and_its_steps_are_observed(run, services):  # noqa: F811
+    words = {"words": {"kind": "llm", "url": services.url + "/words"}}
+    innermost = {"flow": "innermost", "services": words, "steps": {"say": {"uses": "words"}}}
+    inner = {"flow": "inner", "steps": {"x": {"uses": services.url + "/guard"}, "deep": {"needs": "x", "uses": "./innermost.yaml"}}}
+    server = run({"a": {"uses": services.url + "/guard"}, "b": {"needs": "a", "uses": "./inner.yaml"}},
+                 files={"inner.yaml": inner, "innermost.yaml": innermost})
+    reply = server.post("/v1/flow", {"text": "count", "stream": True})
+    assert reply.headers["content-type"].startswith("text/event-stream")
+    assert reply.text == "data: b'One'\n\ndata: b' two.'\n\ndata: b' Three'\n\ndata: [DONE]\n\n"
+    assert {"a", "b", "b.x", "b.deep", "b.deep.say"} <= server.get("/v1/statistics").json().keys()
+    assert 'rag_latency_seconds_count{stage="generation"} 1' in server.get("/metrics").text
+
+
 def test_an_expression_that_cannot_be_computed_names_its_step(run, services):  # noqa: F811
     server = run({"a": {"uses": services.url + "/add", "input": {"number": "${request.n + 1}"}}})
     reply = server.post("/v1/flow", {"n": "x"})
