@@ -125,7 +125,8 @@ class OlderMcp : public testing::Test {
     result(stream, message, {{"content", json::array()}, {"structuredContent", {{"n", 1}}}});
   };
   base::MetricRegistry metrics_;
-  std::promise<void> left_;                     // When the first stream of a call has gone.
+  int streams_ = 2;                             // One to find out how it speaks, then one a call.
+  std::promise<void> left_;                     // When so many have gone.
   std::shared_ptr<base::Cancellation> leaves_;  // Of a caller who leaves; shared with its context.
 
  private:
@@ -185,7 +186,7 @@ class OlderMcp : public testing::Test {
     http::Response reply;
     reply.headers.set("Content-Type", stream_type_);
     reply.stream = std::make_unique<StreamBody>(stream_, context, [this] {
-      if (++streams_gone_ == 2) left_.set_value();
+      if (++streams_gone_ == streams_) left_.set_value();
     });
     return reply;
   }
@@ -282,6 +283,8 @@ TEST_F(OlderMcp, IsUnavailableWhenItBreaksOff) {
 }
 
 TEST_F(OlderMcp, LosesItsListenerAtTheDeadline) {
+  streams_ = 3;
+  ASSERT_TRUE(call());
   answer_ = [](Stream&, const json::object&) {};
   base::Context context;
   context.deadline = base::Context::Clock::now() + std::chrono::milliseconds(300);
