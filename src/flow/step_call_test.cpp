@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "flow/scripted_service.hpp"
+#include "flow/simulation.hpp"
 
 namespace opaline::flow {
 namespace {
@@ -100,6 +101,20 @@ TEST_F(StepCallTest, IsAsHealthyAsWhoCanAnswer) {
   EXPECT_EQ(StepCall({.service = &down}).health().state, Health::State::failed);
   EXPECT_EQ(StepCall({.service = &down, .fallback = &fallback_}).health().state,
             Health::State::ready);
+}
+
+TEST(StepCallTime, TheFallbackIsAskedWhenTheTimeIsOver) {
+  base::EventLoop loop;
+  SimulatedTime time(loop);
+  SimulatedService service("s", ServiceKind::custom, {.lost = 100}, 1, &time.diary());
+  SimulatedService fallback("f", ServiceKind::custom, {}, 1, &time.diary());
+  fallback.script = [](const Request&) -> base::Result<Reply> { return JsonReply{.body = 1}; };
+  const StepCall step{.service = &service, .fallback = &fallback, .timeout = 5s};
+  Outcome<base::Result<Reply>> outcome;
+  time.context().deadline = time.begun() + 10s;
+  time.run(outcome, call_step(step, {.body = nullptr}, time.context(), step.until(time.context())));
+  EXPECT_TRUE(outcome.value());
+  EXPECT_EQ(time.diary().time(time.diary().place("start f")) - time.begun(), 5s);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "base/limits.hpp"
 #include "flow/scripted_service.hpp"
+#include "flow/simulation.hpp"
 
 namespace opaline::flow {
 namespace {
@@ -173,6 +174,57 @@ TEST_F(StepPolicyTest, CancellingARaceCancelsBoth) {
   settle(loop_);
   EXPECT_EQ(said(), "cancelled");
   EXPECT_THAT(journal_, ElementsAre("start s", "start s", "cancelled s", "cancelled s"));
+}
+
+// --- In time
+
+class StepPolicyTimeTest : public testing::Test {
+ protected:
+  /// When the service was asked, after the beginning.
+  std::vector<base::Clock::duration> asked(Conduct conduct, StepPolicy policy) {
+    SimulatedService service("s", ServiceKind::custom, conduct, 1, &time_.diary());
+    service.script = [](const Request&) -> base::Result<Reply> {
+      return JsonReply{.body = nullptr};
+    };
+    PolicyService made(service, std::move(policy));
+    time_.context().deadline = time_.begun() + 10s;
+    Outcome<base::Result<Reply>> outcome;
+    time_.run(outcome, made.call(JsonRequest{.body = nullptr, .stream = false}, time_.context()));
+    std::vector<base::Clock::duration> times;
+    for (std::size_t i = 0; i < time_.diary().size(); ++i) {
+      if (time_.diary().lines()[i] != "start s") continue;
+      times.push_back(time_.diary().time(i) - time_.begun());
+    }
+    return times;
+  }
+
+  base::EventLoop loop_;
+  SimulatedTime time_{loop_};
+};
+
+TEST_F(StepPolicyTimeTest, EachWaitIsAboutTwiceTheOneBefore) {
+  const auto times = asked({.slowest = 0ms, .broken = 100},
+                           {.timeout = {}, .attempts = 4, .backoff = 100ms, .hedge_after = {}});
+  ASSERT_EQ(times.size(), 4U);
+  auto whole = 100ms;
+  for (std::size_t i = 1; i < times.size(); ++i, whole *= 2) {
+    EXPECT_GE(times[i] - times[i - 1], whole / 2);
+    EXPECT_LE(times[i] - times[i - 1], whole);
+  }
+}
+
+TEST_F(StepPolicyTimeTest, NoWaitGoesBeyondTheDeadline) {
+  const auto times = asked({.slowest = 0ms, .broken = 100},
+                           {.timeout = {}, .attempts = 10, .backoff = 1s, .hedge_after = {}});
+  EXPECT_GE(times.size(), 4U);
+  EXPECT_LE(times.size(), 5U);
+  EXPECT_LT(time_.now() - time_.begun(), 10s);
+}
+
+TEST_F(StepPolicyTimeTest, TheSecondAskingIsMadeWhenItsTimeHasCome) {
+  const auto times = asked({.lost = 100}, {.timeout = {}, .hedge_after = 2s});
+  EXPECT_THAT(times, ElementsAre(0s, 2s));
+  EXPECT_EQ(time_.now() - time_.begun(), 10s) << "the deadline ends both";
 }
 
 }  // namespace
