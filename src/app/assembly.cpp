@@ -61,6 +61,8 @@ base::Result<std::unique_ptr<Assembly>> Assembly::create(const UpSettings& setti
 base::Result<void> Assembly::build(const UpSettings& settings, const flow::AnyFlow& flow) {
   const flow::FlowSpec spec = served_part(flow);
   OPALINE_TRY(platform_.gateway, settings.listen.gateway());
+  platform_.ledger =
+      std::make_unique<gateway::Ledger>(platform_.metrics, platform_.gateway.rate_limit);
   OPALINE_TRY_DO(build_models(settings, spec));
   if (find_own(spec, ServiceKind::retrieval) != nullptr ||
       find_own(spec, ServiceKind::dataprep) != nullptr) {

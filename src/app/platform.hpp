@@ -7,6 +7,7 @@
 #include "app/runtime_folder.hpp"
 #include "app/settings.hpp"
 #include "base/metric.hpp"
+#include "gateway/ledger.hpp"
 #include "gateway/settings.hpp"
 #include "http/client.hpp"
 #include "services/registry/service_registry.hpp"
@@ -20,6 +21,7 @@ struct Platform {
   http::Client client;
   services::ServiceRegistry registry;
   gateway::GatewaySettings gateway;
+  std::unique_ptr<gateway::Ledger> ledger;
   AnswerMode answer = AnswerMode::extract;
   bool instructed = false;  ///< Our own language model has a chat template.
   std::unique_ptr<RuntimeFolder> sockets;

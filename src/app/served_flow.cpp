@@ -253,7 +253,7 @@ base::Result<void> ServedFlow::build_gateway(const std::string& description) {
               .flow_description = description,
               .registry = platform_.registry,
               .reach = reach(),
-              .metrics = platform_.metrics,
+              .ledger = *platform_.ledger,
               .metrics_text = [this] { return operations::prometheus_text(platform_.metrics); },
               .readiness = [this] { return parts(); },
               .models = [this] { return model_cards(); },

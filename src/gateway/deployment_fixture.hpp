@@ -37,12 +37,18 @@ class Deployment : public testing::Test {
   /// Makes the gateway (again) with what `settings_` and `services_` say now.
   void open() {
     gateway_.reset();
+    ledger_ = std::make_unique<Ledger>(registry_, settings_.rate_limit);
+    follow();
+  }
+  /// Makes another gateway in the place of the one before, as a changed flow does.
+  void follow() {
+    gateway_.reset();
     auto made = Gateway::create(
         settings_, {.flow = runner_->spec(),
                     .runner = runner_.get(),
                     .services = services_,
                     .registry = registered_,
-                    .metrics = registry_,
+                    .ledger = *ledger_,
                     .metrics_text = [] { return std::string("metrics text\n"); },
                     .readiness = [this] { return parts_; },
                     .models = [] { return std::vector<ModelCard>{{.id = "gemma", .kind = "llm"}}; },
@@ -181,6 +187,7 @@ class Deployment : public testing::Test {
   std::vector<Part> parts_;
   ConsoleFiles console_;
   GatewaySettings settings_;
+  std::unique_ptr<Ledger> ledger_;
   std::unique_ptr<Gateway> gateway_;
 };
 

@@ -156,13 +156,13 @@ std::vector<Route> make_routes(const GatewaySettings& settings, const Collaborat
 
 base::Result<std::unique_ptr<Gateway>> Gateway::create(GatewaySettings settings,
                                                        Collaborators collaborators) {
-  std::unique_ptr<Gateway> gateway(new Gateway(collaborators.metrics));
-  auto routes = make_routes(settings, collaborators, gateway->metrics_);
+  std::unique_ptr<Gateway> gateway(new Gateway);
+  auto routes = make_routes(settings, collaborators, collaborators.ledger.metrics);
   auto fallback = [console = std::move(collaborators.console)](const http::Request& request) {
     return console_reply(console, request);
   };
   OPALINE_TRY(gateway->pipeline_, Pipeline::create(std::move(settings), std::move(routes),
-                                                   gateway->metrics_, std::move(fallback)));
+                                                   collaborators.ledger, std::move(fallback)));
   return gateway;
 }
 

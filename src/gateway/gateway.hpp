@@ -5,11 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "base/metric.hpp"
 #include "base/result.hpp"
 #include "flow/orchestrator.hpp"
 #include "flow/runner.hpp"
 #include "gateway/console_files.hpp"
+#include "gateway/ledger.hpp"
 #include "gateway/pipeline.hpp"
 #include "gateway/services.hpp"
 #include "gateway/settings.hpp"
@@ -30,7 +30,7 @@ struct Collaborators {
   std::string flow_description = {};        ///< As the flow file has it; may be empty.
   services::ServiceRegistry& registry;
   services::RegisteredService::Reach reach = {};  ///< How those in it are asked; empty: by nobody.
-  base::MetricRegistry& metrics;
+  Ledger& ledger;
   std::function<std::string()> metrics_text;
   std::function<std::vector<Part>()> readiness;
   std::function<std::vector<ModelCard>()>
@@ -63,9 +63,8 @@ class Gateway {
   [[nodiscard]] const std::vector<Route>& routes() const { return pipeline_->router().routes(); }
 
  private:
-  explicit Gateway(base::MetricRegistry& metrics) : metrics_(metrics) {}
+  Gateway() = default;
 
-  GatewayMetrics metrics_;
   std::unique_ptr<Pipeline> pipeline_;
 };
 

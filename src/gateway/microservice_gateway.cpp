@@ -77,14 +77,15 @@ base::Result<std::unique_ptr<MicroserviceGateway>> MicroserviceGateway::create(
 base::Result<std::unique_ptr<MicroserviceGateway>> MicroserviceGateway::create(
     GatewaySettings settings, SystemView view, std::vector<Route> routes,
     base::MetricRegistry& metrics) {
-  std::unique_ptr<MicroserviceGateway> gateway(new MicroserviceGateway(metrics));
-  for (Route& route : system_routes(std::move(view), gateway->metrics_)) {
+  std::unique_ptr<MicroserviceGateway> gateway(
+      new MicroserviceGateway(metrics, settings.rate_limit));
+  for (Route& route : system_routes(std::move(view), gateway->ledger_.metrics)) {
     routes.push_back(std::move(route));
   }
   for (Route& route : documentation_routes(routes, settings.version))
     routes.push_back(std::move(route));
   OPALINE_TRY(gateway->pipeline_,
-              Pipeline::create(std::move(settings), std::move(routes), gateway->metrics_, nullptr));
+              Pipeline::create(std::move(settings), std::move(routes), gateway->ledger_, nullptr));
   return gateway;
 }
 

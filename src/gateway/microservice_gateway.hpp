@@ -8,6 +8,7 @@
 #include "base/metric.hpp"
 #include "base/result.hpp"
 #include "contract/service.hpp"
+#include "gateway/ledger.hpp"
 #include "gateway/pipeline.hpp"
 #include "gateway/settings.hpp"
 #include "gateway/system_routes.hpp"
@@ -41,9 +42,10 @@ class MicroserviceGateway {
   [[nodiscard]] const std::vector<Route>& routes() const { return pipeline_->router().routes(); }
 
  private:
-  explicit MicroserviceGateway(base::MetricRegistry& metrics) : metrics_(metrics) {}
+  MicroserviceGateway(base::MetricRegistry& metrics, const RateLimit& limit)
+      : ledger_(metrics, limit) {}
 
-  GatewayMetrics metrics_;
+  Ledger ledger_;
   std::unique_ptr<Pipeline> pipeline_;
 };
 

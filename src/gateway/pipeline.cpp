@@ -61,25 +61,22 @@ bool limited(Route::Cost cost) { return cost != Route::Cost::light && cost != Ro
 }  // namespace
 
 base::Result<std::unique_ptr<Pipeline>> Pipeline::create(GatewaySettings settings,
-                                                         std::vector<Route> routes,
-                                                         GatewayMetrics& metrics,
+                                                         std::vector<Route> routes, Ledger& ledger,
                                                          Fallback fallback) {
   OPALINE_TRY(Authenticator authenticator, Authenticator::create(settings.keys));
-  return std::unique_ptr<Pipeline>(new Pipeline(std::move(settings), std::move(routes), metrics,
+  return std::unique_ptr<Pipeline>(new Pipeline(std::move(settings), std::move(routes), ledger,
                                                 std::move(fallback), std::move(authenticator)));
 }
 
-Pipeline::Pipeline(GatewaySettings settings, std::vector<Route> routes, GatewayMetrics& metrics,
+Pipeline::Pipeline(GatewaySettings settings, std::vector<Route> routes, Ledger& ledger,
                    Fallback fallback, Authenticator authenticator)
     : settings_(std::move(settings)),
       router_(std::move(routes)),
-      metrics_(metrics),
+      metrics_(ledger.metrics),
       fallback_(std::move(fallback)),
       authenticator_(std::move(authenticator)),
-      origins_(settings_.origins, settings_.hosts) {
-  if (settings_.rate_limit.requests_per_minute > 0)
-    limiter_ = std::make_unique<RateLimiter>(settings_.rate_limit);
-}
+      origins_(settings_.origins, settings_.hosts),
+      limiter_(ledger.limiter.get()) {}
 
 base::Task<http::Response> Pipeline::answer(http::Request request, base::Context context) {
   if (context.request_id.empty()) context.request_id = base::random_hex(16);
@@ -137,7 +134,7 @@ base::Task<http::Response> Pipeline::admit(http::Request request, base::Context 
 
 base::Result<void> Pipeline::charge(const std::string& caller,
                                     std::optional<RateLimiter::Decision>& decision) {
-  if (!limiter_) return {};
+  if (limiter_ == nullptr) return {};
   decision = limiter_->take(caller, std::chrono::steady_clock::now());
   if (decision->allowed) return {};
   return base::fail(ErrorCode::resource_exhausted,

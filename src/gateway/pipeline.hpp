@@ -9,9 +9,8 @@
 #include "base/metric.hpp"
 #include "base/result.hpp"
 #include "gateway/authenticator.hpp"
-#include "gateway/gateway_metrics.hpp"
+#include "gateway/ledger.hpp"
 #include "gateway/origin_policy.hpp"
-#include "gateway/rate_limiter.hpp"
 #include "gateway/router.hpp"
 #include "gateway/settings.hpp"
 #include "http/server.hpp"
@@ -30,10 +29,10 @@ class Pipeline {
   /// Answers a GET of a path that no route has (the console's files); nothing: 404.
   using Fallback = std::function<std::optional<http::Response>(const http::Request&)>;
 
-  /// `metrics` must outlive this. @error of Authenticator::create.
+  /// `ledger` must outlive this. @error of Authenticator::create.
   [[nodiscard]] static base::Result<std::unique_ptr<Pipeline>> create(GatewaySettings settings,
                                                                       std::vector<Route> routes,
-                                                                      GatewayMetrics& metrics,
+                                                                      Ledger& ledger,
                                                                       Fallback fallback);
 
   base::Task<http::Response> answer(http::Request request, base::Context context);
@@ -49,8 +48,8 @@ class Pipeline {
   [[nodiscard]] const Router& router() const { return router_; }
 
  private:
-  Pipeline(GatewaySettings settings, std::vector<Route> routes, GatewayMetrics& metrics,
-           Fallback fallback, Authenticator authenticator);
+  Pipeline(GatewaySettings settings, std::vector<Route> routes, Ledger& ledger, Fallback fallback,
+           Authenticator authenticator);
 
   /// What of a request is needed after it has moved into its route.
   struct Seen {
@@ -84,7 +83,7 @@ class Pipeline {
   Fallback fallback_;
   Authenticator authenticator_;
   OriginPolicy origins_;
-  std::unique_ptr<RateLimiter> limiter_;  // Null without a limit.
+  RateLimiter* limiter_;  // Null without a limit.
 };
 
 }  // namespace opaline::gateway

@@ -195,12 +195,24 @@ TEST_F(Pipelines, CountRequestsByRouteWithoutInventingLabels) {
       1);
 }
 
+TEST_F(Pipelines, GoOnWithTheLedgerOfThoseBeforeThem) {
+  settings_.rate_limit = {.requests_per_minute = 2};
+  open();
+  EXPECT_EQ(post("/rag", R"({"query":"a"})").status, 200u);
+  follow();
+  EXPECT_EQ(post("/rag", R"({"query":"a"})").status, 200u);
+  EXPECT_EQ(post("/rag", R"({"query":"a"})").status, 429u);
+  EXPECT_TRUE(json(get("/v1/statistics")).as_object().contains("/rag"));
+  follow();
+  EXPECT_TRUE(json(get("/v1/statistics")).as_object().contains("/rag"));
+}
+
 TEST_F(Pipelines, StartOnlyWithReadableKeys) {
   settings_.keys = {{"alice", "plain"}};
   const auto made = Gateway::create(settings_, {.flow = runner_->spec(),
                                                 .runner = runner_.get(),
                                                 .registry = registered_,
-                                                .metrics = registry_});
+                                                .ledger = *ledger_});
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().code, base::ErrorCode::invalid_argument);
 }

@@ -109,7 +109,7 @@ def test_a_changed_file_is_followed_and_a_wrong_one_changes_nothing(run, service
         (tmp_path / name).write_text(yaml.safe_dump({"flow": "test", "endpoint": "/v1/flow", "steps": steps, **more}))
 
     write({"x": {"input": {"inner": 1}}}, name="inner.yaml")
-    server = run({"a": {"uses": services.url + "/add"}})
+    server = run({"before": {"uses": services.url + "/add"}})
     ask = lambda: server.post("/v1/flow", {"number": 1}).json()  # noqa: E731
     assert ask() == {"number": 2}
     write({"a": {"uses": services.url + "/double"}})
@@ -125,6 +125,7 @@ def test_a_changed_file_is_followed_and_a_wrong_one_changes_nothing(run, service
     until(lambda: ask() == {"inner": 1})
     write({"x": {"input": {"inner": 2}}}, name="inner.yaml")
     until(lambda: ask() == {"inner": 2})
+    assert {"before", "a"} <= server.get("/v1/statistics").json().keys()
 
 
 def test_models_that_this_server_cannot_run_are_refused(start, tmp_path, services):  # noqa: F811
