@@ -3,9 +3,10 @@
 import asyncio
 import time
 from contextvars import ContextVar
-from typing import Callable, Optional
+from typing import Any, Callable, Dict, Optional, Tuple
 
 from prometheus_client import Counter, Histogram, Summary
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: The client whose request is being served in this context.
 current_client: ContextVar[Optional["Client"]] = ContextVar("current_client", default=None)
@@ -16,7 +17,7 @@ class Client:
 
     __slots__ = ("_receive", "_scope", "_body_read")
 
-    def __init__(self, scope, receive):
+    def __init__(self, scope: Scope, receive: Receive):
         self._scope = scope
         self._receive = receive
         self._body_read = False
@@ -28,7 +29,7 @@ class Client:
                 return value.decode("latin-1")
         return None
 
-    async def receive(self):
+    async def receive(self) -> Message:
         """The application's `receive`."""
         message = await self._receive()
         if message["type"] == "http.request" and not message.get("more_body", False):
@@ -52,7 +53,7 @@ class _HttpMetrics:
 
     _one: Optional["_HttpMetrics"] = None
 
-    def __init__(self):
+    def __init__(self) -> None:
         handler = ["handler"]
         fine = [0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 7.5, 10, 30, 60]
         self.requests = Counter(
@@ -69,7 +70,7 @@ class _HttpMetrics:
             ["method", "handler"],
             buckets=(0.1, 0.5, 1),
         )
-        self._children = {}
+        self._children: Dict[Tuple[str, int, str], Tuple[Any, ...]] = {}
 
     @classmethod
     def get(cls) -> "_HttpMetrics":
@@ -98,11 +99,12 @@ class _HttpMetrics:
 class Edge:
     """The outermost ASGI middleware of a service."""
 
-    def __init__(self, app):
+    def __init__(self, app: ASGIApp):
         self.app = app
         self.metrics = _HttpMetrics.get()
 
-    async def __call__(self, scope, receive, send):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one connection, and counts it when it is a request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -111,7 +113,7 @@ class Edge:
         status = 500
         sent = 0
 
-        async def counted_send(message):
+        async def counted_send(message: Message) -> None:
             nonlocal status, sent
             if message["type"] == "http.response.start":
                 status = message["status"]

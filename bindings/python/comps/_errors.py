@@ -65,7 +65,7 @@ def failed(step: str, code: str, message: str, excerpt: str = "") -> StepError:
 class ClientLeft(HTTPException):
     """Nobody waits for the answer any more: the run was called off."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(status_code=499, detail="the client left")
 
 

@@ -9,7 +9,7 @@ import contextvars
 import functools
 import os
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
 
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
@@ -21,6 +21,10 @@ from comps._loop import mailbox_of
 from comps._sentences import relay
 from comps._stream import EventSource, body_of
 from comps.cores.telemetry.opea_telemetry import current_traceparent
+
+if TYPE_CHECKING:
+    from comps.cores.mega.dag import DAG
+    from comps.cores.mega.orchestrator import ServiceOrchestrator
 
 ONE_STEP_MORE = "a stream can go through one more step, which nothing follows"
 
@@ -56,7 +60,15 @@ def failure_of(answer: "_core.Failure", step: str = "") -> StepError:
     return refused(step, answer.status, answer.excerpt)
 
 
-def reply_stream(orchestrator, stream, kwargs, name: str, call: StepCall, started: float, through: str = ""):
+def reply_stream(
+    orchestrator: "ServiceOrchestrator",
+    stream: "_core.PieceStream",
+    kwargs: Dict[str, Any],
+    name: str,
+    call: StepCall,
+    started: float,
+    through: str = "",
+) -> StreamingResponse:
     """The answer that a language model's stream becomes. `through`: the step that its sentences go through."""
     source = EventSource(stream)
     if through:
@@ -72,7 +84,15 @@ def reply_stream(orchestrator, stream, kwargs, name: str, call: StepCall, starte
 class HookedRun:
     """The run, or one step of it."""
 
-    def __init__(self, orchestrator, llm_parameters, kwargs, call: StepCall, started: float, graph=None):
+    def __init__(
+        self,
+        orchestrator: "ServiceOrchestrator",
+        llm_parameters: BaseModel,
+        kwargs: Dict[str, Any],
+        call: StepCall,
+        started: float,
+        graph: Optional["DAG"] = None,
+    ):
         self._orchestrator = orchestrator
         self._llm_parameters = llm_parameters
         self._wants_stream = bool(getattr(llm_parameters, "stream", False))
@@ -204,7 +224,7 @@ class HookedRun:
             self._call_off()
             raise
 
-    def _send(self, node: str, inputs: Any, finish) -> None:
+    def _send(self, node: str, inputs: Any, finish: Callable[[Any, str], None]) -> None:
         orchestrator = self._orchestrator
         service = orchestrator.services[node]
         parameters = self._llm_parameters.model_dump()
@@ -220,14 +240,22 @@ class HookedRun:
         if isinstance(inputs, BaseModel):
             body = {name: value for name, value in inputs.model_dump().items() if value is not None}
         stream = generates and self._wants_stream
-        arrived = functools.partial(
+        arrived = functools.partial(  # type: ignore[call-arg]  # The function that run() wants is there.
             self._context.run, self._arrived, node, inputs, parameters, stream, finish
         )
         self._under_way[node] = self._mailbox.send(
             service.endpoint_path(model), body, stream, arrived, key, **self._call.as_arguments()
         )
 
-    def _arrived(self, node: str, inputs: Any, parameters: dict, stream: bool, finish, answer: object) -> None:
+    def _arrived(
+        self,
+        node: str,
+        inputs: Any,
+        parameters: Dict[str, Any],
+        stream: bool,
+        finish: Callable[[Any, str], None],
+        answer: "_core.Reply | _core.PieceStream | _core.Failure",
+    ) -> None:
         try:
             if isinstance(answer, _core.Failure):
                 raise failure_of(answer, node)
@@ -242,7 +270,7 @@ class HookedRun:
         except BaseException as error:
             self._fail(error)
 
-    def _read(self, node: str, answer) -> Any:
+    def _read(self, node: str, answer: "_core.Reply") -> Any:
         if answer.status // 100 != 2:
             raise refused(node, answer.status, answer.body[:500].decode(errors="replace"))
         if answer.content_type.startswith("audio/wav"):
@@ -268,7 +296,7 @@ class HookedRun:
 
 
 @functools.lru_cache
-def _own(name: str):
+def _own(name: str) -> Any:
     from comps.cores.mega.orchestrator import ServiceOrchestrator
 
     return ServiceOrchestrator.__dict__[name]

@@ -46,22 +46,23 @@ def _fetched(url: str) -> Optional[bytes]:
     if os.environ.get("OPALINE_IMAGE_FETCH", "") not in ("1", "true"):
         return None
     parts = urlsplit(url)
+    host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    address = _public_address(parts.hostname or "", port)
+    address = _public_address(host, port)
     # The address that was checked is the one that is asked: a name may mean another one a moment later.
-    connection = http.client.HTTPConnection(parts.hostname, port, timeout=SECONDS_MAX)
+    connection = http.client.HTTPConnection(host, port, timeout=SECONDS_MAX)
     connection.sock = socket.create_connection((address, port), timeout=SECONDS_MAX)
     try:
         if parts.scheme == "https":
             connection.sock = ssl.create_default_context().wrap_socket(
-                connection.sock, server_hostname=parts.hostname
+                connection.sock, server_hostname=host
             )
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("GET", target, headers={"Accept": "image/*"})
         response = connection.getresponse()
         data = response.read(BYTES_MAX + 1)
         if response.status != 200 or len(data) > BYTES_MAX:
-            raise ValueError(f"the image at {parts.hostname} cannot be had: status {response.status}")
+            raise ValueError(f"the image at {host} cannot be had: status {response.status}")
         return data
     finally:
         connection.close()
@@ -69,7 +70,7 @@ def _fetched(url: str) -> Optional[bytes]:
 
 def _public_address(host: str, port: int) -> str:
     """An address of the host, all of which are on the public network. Raises ValueError otherwise."""
-    addresses = {info[4][0] for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+    addresses = {str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
     if not all(ipaddress.ip_address(address).is_global for address in addresses):
         raise ValueError(f"{host} is not on the public network; images are fetched from there only")
     return sorted(addresses)[0]

@@ -4,7 +4,7 @@ import asyncio
 import atexit
 import os
 import weakref
-from typing import Optional
+from typing import Any, Callable, Optional
 
 from comps import _core
 
@@ -22,7 +22,7 @@ def mailbox_of(loop: asyncio.AbstractEventLoop) -> _core.Mailbox:
     return mailbox
 
 
-async def letter(start) -> object:
+async def letter(start: Callable[[_core.Mailbox, Callable[[object], None]], Optional[_core.UnderWay]]) -> Any:
     """What `start(mailbox, callback)` is answered with; it returns what can be cancelled, and is if the task is."""
     loop = asyncio.get_running_loop()
     answer: "asyncio.Future[object]" = loop.create_future()
@@ -31,7 +31,7 @@ async def letter(start) -> object:
         if not answer.done():
             answer.set_result(value)
 
-    under_way: Optional[_core.UnderWay] = start(mailbox_of(loop), deliver)
+    under_way = start(mailbox_of(loop), deliver)
     try:
         return await answer
     except asyncio.CancelledError:

@@ -3,17 +3,23 @@
 import json
 import re
 import time
-from typing import Any, Iterable, Iterator, List, Tuple
+from typing import TYPE_CHECKING, Any, Iterable, Iterator, List, Tuple
 
 from comps import _core
 from comps._errors import failed, refused, unreadable
+
+if TYPE_CHECKING:
+    from comps.cores.mega.micro_service import MicroService
+    from comps.cores.mega.orchestrator import ServiceOrchestrator
 
 #: Where a sentence may end: a Western mark before a space, or a CJK mark.
 _ENDS = re.compile(r"(?<=[.?!])(?=\s)|(?<=[。，！])")
 _MARKS = (".", "?", "!", "。", "，", "！")
 
 
-def relay(orchestrator, source: Iterable[bytes], step: str, call: Any, started: float) -> Iterator[str]:
+def relay(
+    orchestrator: "ServiceOrchestrator", source: Iterable[bytes], step: str, call: Any, started: float
+) -> Iterator[str]:
     """The words of what `step` says to each sentence of `source`, as events in OPEA's form."""
     service = orchestrator.services[step]
     waiting = ""
@@ -37,7 +43,7 @@ def relay(orchestrator, source: Iterable[bytes], step: str, call: Any, started: 
     orchestrator.metrics.request_update(started)
 
 
-def _text_of(orchestrator, event: str) -> Tuple[str, bool]:
+def _text_of(orchestrator: "ServiceOrchestrator", event: str) -> Tuple[str, bool]:
     """The text of an event - OpenAI's, OPEA's or plain - and whether it is the last one."""
     data = event[5:].strip() if event.startswith("data:") else ""
     if data == "[DONE]":
@@ -59,7 +65,7 @@ def _split(text: str) -> Tuple[List[str], str]:
     return parts[:-1], parts[-1]
 
 
-def _ask(service, step: str, sentence: str, call: Any) -> str:
+def _ask(service: "MicroService", step: str, sentence: str, call: Any) -> str:
     answer = _core.post(service.endpoint_path(), {"text": sentence}, service.api_key_value, **call.as_arguments())
     if isinstance(answer, _core.Failure):
         raise failed(step, answer.code, answer.message, answer.excerpt)

@@ -1,7 +1,9 @@
 """Components: implementations of one service that are chosen by name."""
 
 from abc import ABC, abstractmethod
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, Optional, TypeVar
+
+C = TypeVar("C", bound=type)
 
 
 class OpeaComponent(ABC):
@@ -26,7 +28,7 @@ class OpeaComponent(ABC):
         """Whether it can answer."""
 
     @abstractmethod
-    async def invoke(self, *args, **kwargs):
+    async def invoke(self, *args: Any, **kwargs: Any) -> Any:
         """Answers."""
 
     def __repr__(self) -> str:
@@ -39,10 +41,10 @@ class OpeaComponentRegistry:
     _registry: Dict[str, type] = {}
 
     @classmethod
-    def register(cls, name: str):
+    def register(cls, name: str) -> Callable[[C], C]:
         """A decorator that enters a class under a name. Raises ValueError when the name is taken."""
 
-        def decorator(component_class):
+        def decorator(component_class: C) -> C:
             if name in cls._registry:
                 raise ValueError(f"A component with the name '{name}' is already registered.")
             cls._registry[name] = component_class
@@ -67,11 +69,11 @@ class OpeaComponentRegistry:
 class OpeaComponentLoader:
     """The component of a name, made and ready to be invoked."""
 
-    def __init__(self, component_name: str, **kwargs):
+    def __init__(self, component_name: str, **kwargs: Any):
         kwargs["name"] = component_name
         self.component = OpeaComponentRegistry.get(component_name)(**kwargs)
 
-    async def invoke(self, *args, **kwargs):
+    async def invoke(self, *args: Any, **kwargs: Any) -> Any:
         """Invokes the component."""
         if not hasattr(self.component, "invoke"):
             raise AttributeError(f"The component '{self.component}' does not have an 'invoke' method.")

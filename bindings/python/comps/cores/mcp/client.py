@@ -7,6 +7,7 @@ from typing import Any, Awaitable, Callable, Optional
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.sse import sse_client
 from mcp.client.stdio import stdio_client
+from mcp.types import CallToolResult
 from pydantic import BaseModel, ConfigDict, Field
 
 from comps.cores.mcp.tool import OpeaMCPClientTool
@@ -81,7 +82,7 @@ class OpeaMCPClient(BaseModel):
         self.tool_registry = {tool.name: tool for tool in self.tools}
         logger.info(f"Connected to server with tools: {list(self.tool_registry)}")
 
-    async def invoke_tool(self, tool_name: str, parameters: dict):
+    async def invoke_tool(self, tool_name: str, parameters: dict) -> CallToolResult:
         """Calls a tool. Raises ValueError for one that the server does not offer, RuntimeError without a connection."""
         if tool_name not in self.tool_registry:
             raise ValueError(f"Tool '{tool_name}' not found in the registry.")

@@ -2,7 +2,8 @@
 
 import functools
 import json
-from typing import Any, List, Union
+from types import TracebackType
+from typing import Any, List, Optional, Type, Union
 
 from comps.cores.mcp.client import OpeaMCPClient
 from comps.cores.mcp.config import OpeaMCPConfig, OpeaMCPSSEServerConfig, OpeaMCPStdioServerConfig
@@ -84,7 +85,12 @@ class OpeaMCPToolsManager:
     async def __aenter__(self) -> "OpeaMCPToolsManager":
         return self
 
-    async def __aexit__(self, exc_type, exc_value, traceback) -> None:
+    async def __aexit__(
+        self,
+        exc_type: Optional[Type[BaseException]],
+        exc_value: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
         for client in self.clients:
             try:
                 await client.disconnect()

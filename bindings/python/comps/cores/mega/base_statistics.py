@@ -1,7 +1,9 @@
 """Latencies of a service's own functions: GET /v1/statistics."""
 
 from array import array
-from typing import Dict, List, Optional
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 #: How many of the last latencies the percentiles are taken from.
 WINDOW = 4096
@@ -13,7 +15,7 @@ statistics_dict: Dict[str, "BaseStatistics"] = {}
 class _Window:
     """The last WINDOW numbers."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._values = array("d")
         self._next = 0
 
@@ -27,7 +29,7 @@ class _Window:
     def __len__(self) -> int:
         return len(self._values)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[float]:
         return iter(self._values)
 
 
@@ -42,7 +44,7 @@ def _percentile(ordered: List[float], percent: float) -> float:
 class BaseStatistics:
     """The last latencies of one service, in bounded memory."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.response_times = _Window()
         self.first_token_latencies = _Window()
 
@@ -66,10 +68,13 @@ class BaseStatistics:
         return result
 
 
-def register_statistics(names):
-    """A decorator that makes room for the statistics of these names."""
+def register_statistics(names: Iterable[str]) -> Callable[[F], F]:
+    """A decorator that makes room for the statistics of these names.
 
-    def decorator(func):
+    The function then adds to them: `statistics_dict[name].append_latency(seconds)`.
+    """
+
+    def decorator(func: F) -> F:
         for name in names:
             statistics_dict[name] = BaseStatistics()
         return func

@@ -22,7 +22,7 @@ ServiceType = Enum(
 
 
 class _Endpoint(Enum):
-    def __str__(self):
+    def __str__(self) -> str:
         return self.value
 
 

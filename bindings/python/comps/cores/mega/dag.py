@@ -1,5 +1,7 @@
 """The graph that a megaservice is."""
 
+from typing import Any
+
 from comps import _core
 
 
@@ -19,7 +21,7 @@ class DAG(_core.Graph):
     def __copy__(self) -> "DAG":
         return self.copy()
 
-    def __deepcopy__(self, memo) -> "DAG":
+    def __deepcopy__(self, memo: Any) -> "DAG":
         return self.copy()
 
     def __repr__(self) -> str:

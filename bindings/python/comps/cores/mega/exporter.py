@@ -77,7 +77,8 @@ def extract_options(options: List[Any]) -> Dict[str, Any]:
 def _environment(service: Dict) -> Dict[str, Any]:
     environment: Dict[str, Any] = {}
     for entry in service.get("envs", []):
-        environment.update([entry] if isinstance(entry, list) else entry)
+        pairs: Any = [entry] if isinstance(entry, list) else entry
+        environment.update(pairs)
     return environment
 
 

@@ -6,7 +6,7 @@ import inspect
 import logging
 import os
 import socket
-from typing import Callable, List, Optional
+from typing import Any, Awaitable, Callable, List, Optional, Union
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -20,6 +20,7 @@ from comps.version import __version__
 from ..proto.docarray import TextDoc
 from .base_service import BaseService
 from .base_statistics import collect_all_statistics
+from .logger import CustomLogger
 
 _BACKLOG = 2048
 
@@ -29,24 +30,32 @@ class HTTPService(BaseService):
 
     Its port is bound when it is made, so that a taken port is known at once and a request that comes early waits; the
     server, its event loop and its threads are made by start(), which may happen in a process forked in between.
+
+    :param uvicorn_kwargs: more settings of uvicorn.Config, e.g. ssl_keyfile.
+    :param cors: whether browsers may ask it from other origins; which, OPALINE_CORS_ORIGINS says.
+    :param kwargs: those of BaseService: name, runtime_args.
     """
 
-    def __init__(self, uvicorn_kwargs: Optional[dict] = None, cors: Optional[bool] = True, **kwargs):
+    def __init__(self, uvicorn_kwargs: Optional[dict] = None, cors: Optional[bool] = True, **kwargs: Any):
         super().__init__(**kwargs)
         self.uvicorn_kwargs = uvicorn_kwargs or {}
         self.cors = cors
         self.event_loop: Optional[asyncio.AbstractEventLoop] = None
-        self._startup: List = []
+        self._startup: List[Union[Callable[[], Awaitable[Any]], Awaitable[Any]]] = []
         self._sockets: List[socket.socket] = []
         self._app = self._create_app()
 
     @property
     def app(self) -> FastAPI:
-        """The application."""
+        """The application, for routes and middleware that add_route() does not give."""
         return self._app
 
     def _create_app(self) -> FastAPI:
-        app = FastAPI(title=self.title, description=self.description or "", version=__version__)
+        app = FastAPI(
+            title=self.title,  # type: ignore[arg-type]  # FastAPI refuses one that is missing.
+            description=self.description or "",
+            version=__version__,
+        )
         if self.cors:
             app.add_middleware(
                 CORSMiddleware,
@@ -76,12 +85,17 @@ class HTTPService(BaseService):
 
         return app
 
-    def add_route(self, endpoint: str, handler: Callable, methods: List[str] = ["POST"]) -> None:
-        """Serves `handler` at a path; FastAPI reads its signature."""
+    def add_route(self, endpoint: str, handler: Callable[..., Any], methods: List[str] = ["POST"]) -> None:
+        """Serves `handler` at a path. FastAPI reads its signature, and makes its return type the response's model.
+
+        :param endpoint: the path, e.g. "/v1/chatqna".
+        :param handler: a function or coroutine function; what it returns is answered as JSON, unless it is a Response.
+        :param methods: the HTTP methods that it answers.
+        """
         self.app.router.add_api_route(endpoint, handler, methods=methods)
 
-    def add_startup_event(self, func) -> None:
-        """Runs a coroutine (or what a call of `func` gives) beside the server, from start() on."""
+    def add_startup_event(self, func: Union[Callable[[], Awaitable[Any]], Awaitable[Any]]) -> None:
+        """Runs a coroutine (or what a call of `func` gives) beside the server, from start() on until it stops."""
         self._startup.append(func)
 
     # ---- life ----
@@ -122,7 +136,10 @@ class HTTPService(BaseService):
             self.server.should_exit = True
 
     def start(self) -> None:
-        """Serves; returns when stop() is called or the process is told to end."""
+        """Serves; returns when stop() is called or the process is told to end (SIGINT, SIGTERM).
+
+        :raises RuntimeError: "port:…", the port was given back by stop() and is taken by now.
+        """
         self.bind()
         self.event_loop = _new_event_loop()
         asyncio.set_event_loop(self.event_loop)
@@ -152,8 +169,18 @@ class HTTPService(BaseService):
     # ---- others ----
 
     @staticmethod
-    def check_server_readiness(ctrl_address: str, timeout: float = 1.0, logger=None, **kwargs) -> bool:
-        """Whether GET http://ctrl_address answers 200."""
+    def check_server_readiness(  # type: ignore[override]  # OPEA's parameters.
+        ctrl_address: str,
+        timeout: float = 1.0,
+        logger: Optional[Union[CustomLogger, logging.Logger]] = None,
+        **kwargs: Any,
+    ) -> bool:
+        """Whether GET http://ctrl_address answers 200. Blocks.
+
+        :param ctrl_address: "host:port", with a path or without.
+        :param timeout: seconds.
+        :param logger: is told why it is not ready.
+        """
         from http import HTTPStatus
         from urllib.request import urlopen
 
@@ -166,8 +193,13 @@ class HTTPService(BaseService):
             return False
 
     @staticmethod
-    async def async_check_server_readiness(ctrl_address: str, timeout: float = 1.0, logger=None, **kwargs) -> bool:
-        """Whether GET http://ctrl_address answers 200; the event loop goes on meanwhile."""
+    async def async_check_server_readiness(  # type: ignore[override]  # OPEA's parameters.
+        ctrl_address: str,
+        timeout: float = 1.0,
+        logger: Optional[Union[CustomLogger, logging.Logger]] = None,
+        **kwargs: Any,
+    ) -> bool:
+        """check_server_readiness() in a thread; the event loop goes on meanwhile."""
         return await asyncio.to_thread(HTTPService.check_server_readiness, ctrl_address, timeout, logger)
 
 

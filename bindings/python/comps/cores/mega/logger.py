@@ -35,14 +35,14 @@ class CustomLogger:
             self.handler = ours[0]
         else:
             self.handler = logging.StreamHandler()
-            self.handler.of_comps = True
+            self.handler.of_comps = True  # type: ignore[attr-defined]
             self.handler.setFormatter(self.format)
             self.logger.addHandler(self.handler)
         self.logger.setLevel(logging.INFO)
         self.logger.propagate = False
 
     def _method(self, level: int) -> Callable[..., None]:
-        def log(msg: Any, *args, **kwargs) -> None:
+        def log(msg: Any, *args: Any, **kwargs: Any) -> None:
             self.logger.log(level, msg, *args, **kwargs)
 
         return log

@@ -5,13 +5,15 @@ import os
 from collections import defaultdict, deque
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, Dict, List, Optional, Type
+from typing import Any, Dict, List, Optional, Type, TypeVar
 
 from ..proto.docarray import TextDoc
 from .constants import MCPFuncType, ServiceRoleType, ServiceType
 from .http_service import HTTPService
 from .logger import CustomLogger
 from .utils import check_ports_availability
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 #: The services that register_microservice() has made, by name.
 opea_microservices: Dict[str, "MicroService"] = {}
@@ -28,9 +30,21 @@ class MicroService(HTTPService):
 
     :param name: its name in graphs is `name/MicroService`.
     :param service_type: LLM and LVM get the request's parameters and may stream.
+    :param protocol, host, port: where it is asked at; of a server of one's own, `host` and `port` are where it listens.
     :param api_key: sent as a bearer token; `host` is then a whole base URL.
+    :param ssl_keyfile, ssl_certfile: files in PEM; with both, a server of one's own speaks TLS.
     :param endpoint: the path; `expose_endpoint` is the RFC's word for it.
+    :param input_datatype: what a body is: one that is not is answered with 422, also when a handler reads it by itself.
+    :param description: what the service and its tools say of themselves.
+    :param dynamic_batching: hands requests in `request_buffer` to dynamic_batching_infer() every
+        `dynamic_batching_timeout` seconds, `dynamic_batching_max_batch_size` at most.
+    :param enable_mcp: offers `func` by the Model Context Protocol (needs the extra mcp) as a tool, resource or prompt:
+        `mcp_func_type`.
+    :param output_datatype, provider, provider_endpoint, service_role: kept for those who read them.
+    :raises RuntimeError: "port:…", the port of a server of one's own is taken.
     """
+
+    name: str
 
     def __init__(
         self,
@@ -108,7 +122,7 @@ class MicroService(HTTPService):
             from mcp.server.fastmcp import FastMCP
 
             self.mcp = FastMCP(name, host=self.host, port=self.port)
-            self._add_mcp_function(func, mcp_func_type, self.description)
+            self._add_mcp_function(func, mcp_func_type, self.description)  # type: ignore[arg-type]  # Of a decorator.
         else:
             self.bind()
 
@@ -147,11 +161,15 @@ class MicroService(HTTPService):
                 if not request["response"].done():
                     request["response"].set_exception(error)
 
-    async def dynamic_batching_infer(self, service_type: Enum, batch: List[dict]):
-        """Answers a batch: one result for each of its requests, in their order. To be overridden."""
+    async def dynamic_batching_infer(self, service_type: Enum, batch: List[dict]) -> Any:
+        """Answers a batch: one result for each of its requests, in their order. To be overridden.
+
+        :param batch: what was put into `request_buffer[service_type]`; "response" of each is the future that waits.
+        :raises NotImplementedError: it was not overridden. Whatever it raises is raised where the futures are awaited.
+        """
         raise NotImplementedError("Unimplemented dynamic batching inference!")
 
-    def _validate_env(self, *_args) -> None:
+    def _validate_env(self, *_args: Any) -> None:
         """Raises for what only a server of one's own can do."""
         if self.use_remote_service:
             raise Exception(
@@ -160,13 +178,16 @@ class MicroService(HTTPService):
             )
 
     def endpoint_path(self, model: Optional[str] = None) -> str:
-        """The URL to ask it at."""
+        """The URL to ask it at. `model`, of the request, is for those who override it."""
         if self.api_key:
             return f"{self.host}{self.endpoint}"
         return f"{self.protocol}://{self.host}:{self.port}{self.endpoint}"
 
     def start(self) -> None:
-        """Serves: HTTP, or the Model Context Protocol (SSE) with `enable_mcp`."""
+        """Serves HTTP, or with `enable_mcp` the Model Context Protocol (SSE); returns when it is told to stop.
+
+        :raises Exception: with `use_remote_service` there is nothing to start.
+        """
         self._validate_env()
         if self.enable_mcp:
             self.mcp.run(transport="sse")
@@ -175,7 +196,7 @@ class MicroService(HTTPService):
 
     @property
     def api_key_value(self) -> Optional[str]:
-        """The bearer token of requests to it."""
+        """The bearer token of requests to it; None: they carry none."""
         return self.api_key
 
 
@@ -200,13 +221,16 @@ def register_microservice(
     enable_mcp: bool = False,
     description: Optional[str] = None,
     mcp_func_type: Enum = MCPFuncType.TOOL,
-):
-    """A decorator that serves a function at `endpoint` of the service `name`.
+) -> Callable[[F], F]:
+    """A decorator that serves a function at `endpoint` of the service `name`, for `methods` of HTTP.
 
-    The first use of a name makes the service, with these settings; later ones add to it.
+    The first use of a name makes the service, with these settings, which are MicroService's; later ones add to it. Start
+    it with `opea_microservices[name].start()`. The function stays what it is.
+
+    :raises RuntimeError: "port:…", the port is taken; at the first use of a name.
     """
 
-    def decorator(func):
+    def decorator(func: F) -> F:
         service = opea_microservices.get(name)
         if service is None:
             service = opea_microservices[name] = MicroService(
@@ -233,7 +257,7 @@ def register_microservice(
             )
         elif enable_mcp:
             service._add_mcp_function(func, mcp_func_type, description)
-        service.add_route(endpoint, func, methods=methods)
+        service.add_route(endpoint, func, methods=methods)  # type: ignore[arg-type]  # OPEA's Optional.
         return func
 
     return decorator

@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 import time
-from typing import Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, Iterable, Iterator, List, Optional, Tuple, TypeVar, cast
 
 from fastapi import HTTPException, Request
 from fastapi.responses import StreamingResponse
@@ -22,6 +22,11 @@ from ..telemetry.opea_telemetry import opea_telemetry
 from .constants import ServiceRoleType, ServiceType
 from .dag import DAG
 from .logger import CustomLogger
+
+if TYPE_CHECKING:
+    from .micro_service import MicroService
+
+T = TypeVar("T")
 
 logger = CustomLogger("comps-core-orchestrator")
 LOGFLAG = os.getenv("LOGFLAG", False)
@@ -44,23 +49,26 @@ class ServiceOrchestrator(DAG):
     def __init__(self, port: Optional[int] = None, endpoint: str = "/", host: str = "0.0.0.0") -> None:
         super().__init__()
         self.metrics: OrchestratorMetrics = METRICS
-        self.services: Dict[str, Any] = {}
+        self.services: Dict[str, "MicroService"] = {}
         self.port = port
         self.endpoint = endpoint
         self.host = host
 
     # ---- building ----
 
-    def add(self, service) -> "ServiceOrchestrator":
-        """Adds a step. Raises Exception when there is one of that name."""
+    def add(self, service: "MicroService") -> "ServiceOrchestrator":
+        """Adds a step; returns this megaservice. Raises Exception when there is one of that name."""
         if service.name in self.services:
             raise Exception(f"Service {service.name} already exists!")
         self.services[service.name] = service
         self.add_node_if_not_exists(service.name)
         return self
 
-    def flow_to(self, from_service, to_service) -> bool:
-        """Hands the outputs of one step to another; False, and a line in the log, when that closes a cycle."""
+    def flow_to(self, from_service: "MicroService", to_service: "MicroService") -> bool:
+        """Hands the outputs of one step to another. Raises nothing.
+
+        :returns: False, with a line in the log, when that closes a cycle or one of them was not added.
+        """
         try:
             self.add_edge(from_service.name, to_service.name)
             return True
@@ -70,17 +78,19 @@ class ServiceOrchestrator(DAG):
 
     # ---- hooks ----
 
-    def align_inputs(self, inputs, *args, **kwargs):
+    def align_inputs(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """What a step is sent. Called with (inputs, cur_node, runtime_graph, llm_parameters_dict, **kwargs)."""
         return inputs
 
-    def align_outputs(self, data, *args, **kwargs):
+    def align_outputs(self, data: Any, *args: Any, **kwargs: Any) -> Any:
         """What others see of a step's answer. Called with (data, cur_node, inputs, runtime_graph,
         llm_parameters_dict, **kwargs)."""
         return data
 
-    def align_generator(self, gen, *args, **kwargs):
-        """What the client sees of a streamed answer; `gen` gives one whole event as bytes at a time."""
+    def align_generator(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
+        """What the client sees of a streamed answer: a generator of bytes or str, an ordinary or an asynchronous one.
+        Called with (gen, **kwargs); `gen` gives one whole event as bytes at a time, to `for` and to `async for`. Where the
+        stream goes through one more step, `gen` gives that step's words as str, to `for` alone."""
         return gen
 
     def _hooks(self, *names: str) -> bool:
@@ -92,7 +102,7 @@ class ServiceOrchestrator(DAG):
 
     @opea_telemetry
     async def schedule(
-        self, initial_inputs: Dict | BaseModel, llm_parameters: LLMParams = LLMParams(), **kwargs
+        self, initial_inputs: Dict | BaseModel, llm_parameters: BaseModel = LLMParams(), **kwargs: Any
     ) -> Tuple[Dict[str, Any], DAG]:
         """Sends a request through the graph.
 
@@ -101,6 +111,8 @@ class ServiceOrchestrator(DAG):
         :param kwargs: passed on to the hooks.
         :returns: the outputs by step, and the graph as the request changed it. A streamed output is a StreamingResponse.
         :raises StepError: a step failed; it names the step and its server's status.
+        :raises ClientLeft: the client whose request is being served went away; both are HTTPExceptions.
+        :raises TypeError, ValueError: the inputs are no JSON, or a step's URL is none.
         """
         started = time.monotonic()
         if LOGFLAG:
@@ -108,7 +120,7 @@ class ServiceOrchestrator(DAG):
         pending = _core.PendingRequest()
         client = current_client.get()
         call = StepCall.of(self.step_time, client)
-        task = asyncio.current_task()
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
         left = False
 
         def leave() -> None:
@@ -138,7 +150,15 @@ class ServiceOrchestrator(DAG):
             if watch is not None:
                 watch.cancel()
 
-    async def _run_in_core(self, initial_inputs, llm_parameters, kwargs, call, started, pending):
+    async def _run_in_core(
+        self,
+        initial_inputs: Dict | BaseModel,
+        llm_parameters: BaseModel,
+        kwargs: Dict[str, Any],
+        call: StepCall,
+        started: float,
+        pending: _core.PendingRequest,
+    ) -> Tuple[Dict[str, Any], DAG]:
         """The whole run without a line of Python."""
         steps = [
             (name, service.endpoint_path(getattr(llm_parameters, "model", None)), service.api_key_value, _generates(service))
@@ -180,17 +200,19 @@ class ServiceOrchestrator(DAG):
     @opea_telemetry
     async def execute(
         self,
-        session,
+        session: Any,
         req_start: float,
         cur_node: str,
         inputs: Dict,
         runtime_graph: DAG,
-        llm_parameters: LLMParams = LLMParams(),
-        **kwargs,
+        llm_parameters: BaseModel = LLMParams(),
+        **kwargs: Any,
     ) -> Tuple[Any, str]:
         """Sends one step its inputs. `session` is not used: connections are kept by the core.
 
+        :param req_start: when the request began, by time.monotonic().
         :returns: its output, and the name of the step that answered (the next one when a stream went through it).
+        :raises StepError: it failed.
         """
         call = StepCall.of(self.step_time)
         run = HookedRun(self, llm_parameters, kwargs, call, req_start, runtime_graph)
@@ -209,7 +231,7 @@ class ServiceOrchestrator(DAG):
 
     # ---- streams ----
 
-    def wrap_iterable(self, iterable, is_first: bool = True):
+    def wrap_iterable(self, iterable: Iterable[T], is_first: bool = True) -> Iterator[T]:
         """The items of an iterator."""
         yield from iterable
 
@@ -220,8 +242,12 @@ class ServiceOrchestrator(DAG):
         match = re.fullmatch(r"""(?:data: b['"])?(.*?)(?:['"]\n\n)?""", chunk_str, re.DOTALL)
         return match[1] if match else chunk_str
 
-    def token_generator(self, sentence: str, token_start: float, is_first: bool, is_last: bool):
-        """The words of a sentence as events in OPEA's form, and [DONE] after the last sentence."""
+    def token_generator(self, sentence: str, token_start: float, is_first: bool, is_last: bool) -> Iterator[str]:
+        """The words of a sentence as events in OPEA's form, and [DONE] after the last sentence.
+
+        Each is counted in the metrics, the first from `token_start` (time.monotonic()) on, as the request's first token
+        with `is_first`.
+        """
         for token in re.findall(r"\s?\S+\s?", sentence):
             token_start = self.metrics.token_update(token_start, is_first)
             is_first = False
@@ -231,7 +257,7 @@ class ServiceOrchestrator(DAG):
 
     # ---- serving ----
 
-    async def handle_request(self, request: Request):
+    async def handle_request(self, request: Request) -> Any:
         """Answers a request to start()'s endpoint: its JSON goes to the first steps, the last step's output comes back.
 
         Fields of LLMParams in it are the parameters of language models. Of several last steps the outputs come as an
@@ -250,7 +276,11 @@ class ServiceOrchestrator(DAG):
         return next(iter(final.values())) if len(final) == 1 else final
 
     def start(self) -> None:
-        """Serves the megaservice at its port and endpoint with handle_request(); returns when it is told to stop."""
+        """Serves the megaservice at its port and endpoint with handle_request(); returns when it is told to stop.
+
+        :raises ValueError: it was made without a port.
+        :raises RuntimeError: "port:…", the port is taken.
+        """
         from .micro_service import MicroService
 
         if self.port is None:
@@ -267,9 +297,12 @@ class ServiceOrchestrator(DAG):
         service.start()
 
     def stop(self) -> None:
-        """Ends start()."""
+        """Ends start(). Any thread. Raises AttributeError before start()."""
         self.service.stop()
 
+
+# FastAPI takes a return type for the response's model and would encode each answer by it; ours is said to readers alone.
+del ServiceOrchestrator.handle_request.__annotations__["return"]
 
 _OWN = {
     name: getattr(ServiceOrchestrator, name)
@@ -277,7 +310,7 @@ _OWN = {
 }
 
 
-def _generates(service) -> bool:
+def _generates(service: "MicroService") -> bool:
     return service.service_type in (ServiceType.LLM, ServiceType.LVM)
 
 
@@ -290,7 +323,7 @@ def _as_dict(inputs: Dict | BaseModel) -> Dict:
 def blocked_stream(output: Dict) -> StreamingResponse:
     """The text of a step that forbade all that follows, as a stream, since a stream was wanted."""
 
-    async def events():
+    async def events() -> AsyncIterator[str]:
         yield f"data: {str(output.get('text', '')).encode()!r}\n\n"
         yield "data: [DONE]\n\n"
 

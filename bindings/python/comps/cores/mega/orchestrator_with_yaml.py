@@ -2,7 +2,7 @@
 
 import re
 import time
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional, Tuple
 
 import yaml
 
@@ -78,7 +78,9 @@ class ServiceOrchestratorWithYaml(DAG):
 
     async def schedule(self, initial_inputs: Dict) -> Dict[str, Any]:
         """Sends a request through the graph; independent steps run side by side. Raises StepError."""
-        steps = [(node, self._url(node), None, False) for node in self.topological_sort()]
+        steps: List[Tuple[str, str, Optional[str], bool]] = [
+            (node, self._url(node), None, False) for node in self.topological_sort()
+        ]
         answer = await letter(
             lambda mailbox, deliver: mailbox.run(
                 self,

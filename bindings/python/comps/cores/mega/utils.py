@@ -2,7 +2,8 @@
 
 import json
 import socket
-from typing import Any, Dict, List, Optional, Tuple, Union
+from types import TracebackType
+from typing import Any, Dict, List, Optional, Tuple, Type, Union
 
 from comps._errors import MessageError
 from comps._images import image_text
@@ -65,13 +66,18 @@ def get_access_token(token_url: str, client_id: str, client_secret: str) -> str:
 class SafeContextManager:
     """Leaves another context also when entering something in between raised."""
 
-    def __init__(self, context_to_manage):
+    def __init__(self, context_to_manage: Any):
         self.context_to_manage = context_to_manage
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         pass
 
-    def __exit__(self, exc_type, exc_val, exc_tb):
+    def __exit__(
+        self,
+        exc_type: Optional[Type[BaseException]],
+        exc_val: Optional[BaseException],
+        exc_tb: Optional[TracebackType],
+    ) -> None:
         if exc_type:
             self.context_to_manage.__exit__(exc_type, exc_val, exc_tb)
 
@@ -136,6 +142,5 @@ __all__ = [
     "handle_message",
     "is_port_free",
     "load_model_configs",
-
     "sanitize_env",
 ]

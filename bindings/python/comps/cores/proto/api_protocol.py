@@ -1,5 +1,8 @@
 """Requests and responses in OpenAI's manner, and OPEA's own: names, fields and defaults are those of OPEA 1.5."""
 
+# Fields whose types do not name the None that they have by default are OPEA's: one may be left out, but not be null.
+# mypy: disable-error-code="assignment"
+
 import secrets
 import string
 import time
@@ -27,11 +30,11 @@ class BaseModel(_BaseModel):
     model_config = ConfigDict(protected_namespaces=())
 
 
-def _random_id(prefix: str):
+def _random_id(prefix: str) -> Any:
     return Field(default_factory=lambda: prefix + "".join(secrets.choice(_ID_LETTERS) for _ in range(22)))
 
 
-def _now():
+def _now() -> Any:
     return Field(default_factory=lambda: int(time.time()))
 
 
@@ -610,7 +613,7 @@ def create_error_response(status_code: int, message: str) -> JSONResponse:
     return JSONResponse(ErrorResponse(message=message, code=code).model_dump(), status_code=status)
 
 
-def check_requests(request) -> Optional[JSONResponse]:
+def check_requests(request: Union[ChatCompletionRequest, CompletionRequest]) -> Optional[JSONResponse]:
     """The error of a completion request whose parameters are out of their ranges, or None."""
     ranges = (("max_tokens", 1, None), ("n", 1, None), ("temperature", 0, 2), ("top_p", 0, 1))
     for name, least, most in ranges:

@@ -3,6 +3,9 @@
 They are plain pydantic models. Each carries an `id`, random unless one is given.
 """
 
+# Fields whose types do not name the None that they have by default are OPEA's: one may be left out, but not be null.
+# mypy: disable-error-code="assignment"
+
 from typing import Annotated, Any, Dict, List, Optional, Tuple, Union
 from uuid import uuid4
 

@@ -30,9 +30,9 @@ class ArangoDBStore(OpeaStore):
 
     def __init__(self, name: str, description: str = "", config: Optional[Dict[str, Any]] = None):
         super().__init__(name, description, config)
-        self.client = self.config.get("client")
-        self.db = self.config.get("db")
-        self.collection = self.config.get("collection")
+        self.client: Any = self.config.get("client")
+        self.db: Any = self.config.get("db")
+        self.collection: Any = self.config.get("collection")
         self.is_async = self.config.get("is_async", self.IS_ASYNC_DEFAULT)
         self._async_initialized = False
 
@@ -92,41 +92,41 @@ class ArangoDBStore(OpeaStore):
 
     # ---- one by one, asynchronously ----
 
-    async def asave_document(self, doc: dict, **kwargs) -> str:
+    async def asave_document(self, doc: dict, **kwargs: Any) -> str:
         await self._ensure_async_initialized()
         doc.pop("_id", None)
         return (await self.collection.insert(doc))["_id"]
 
-    async def asave_documents(self, docs: List[dict], **kwargs) -> List[str]:
+    async def asave_documents(self, docs: List[dict], **kwargs: Any) -> List[str]:
         return [await self.asave_document(doc, **kwargs) for doc in docs]
 
-    async def aupdate_document(self, doc: dict, **kwargs) -> bool:
+    async def aupdate_document(self, doc: dict, **kwargs: Any) -> bool:
         await self._ensure_async_initialized()
         return bool((await self.collection.update(doc, **kwargs)).get("_id"))
 
-    async def aupdate_documents(self, docs: List[dict], **kwargs) -> bool:
+    async def aupdate_documents(self, docs: List[dict], **kwargs: Any) -> bool:
         return all([await self.aupdate_document(doc, **kwargs) for doc in docs])
 
-    async def aget_document_by_id(self, id: str, **kwargs) -> Optional[dict]:
+    async def aget_document_by_id(self, id: str, **kwargs: Any) -> Optional[dict]:
         await self._ensure_async_initialized()
         return await self.collection.get(id, **kwargs)
 
-    async def aget_documents_by_ids(self, ids: List[str], **kwargs) -> List[dict]:
+    async def aget_documents_by_ids(self, ids: List[str], **kwargs: Any) -> List[dict]:
         found = [await self.aget_document_by_id(id, **kwargs) for id in ids]
         return [doc for doc in found if doc]
 
-    async def adelete_document(self, id: str, **kwargs) -> bool:
+    async def adelete_document(self, id: str, **kwargs: Any) -> bool:
         await self._ensure_async_initialized()
         return bool((await self.collection.delete(id, **kwargs)).get("_id"))
 
-    async def adelete_documents(self, ids: List[str], **kwargs) -> bool:
+    async def adelete_documents(self, ids: List[str], **kwargs: Any) -> bool:
         return any([await self.adelete_document(id, **kwargs) for id in ids])
 
     # ---- search ----
 
     def _query(self, key: str, value: Any, search_type: str, filter_clause: Optional[str]) -> Tuple[str, dict]:
         """`custom` takes a clause of AQL over `doc` and @value, which comes from the program, never from a user."""
-        bound = {"@col": self.collection.name, "value": value, "path": key.split(".")}
+        bound: Dict[str, Any] = {"@col": self.collection.name, "value": value, "path": key.split(".")}
         if search_type == "custom":
             if not filter_clause:
                 raise ValueError("Custom filter clause is a required string for 'custom' search type.")
@@ -139,12 +139,12 @@ class ArangoDBStore(OpeaStore):
             raise ValueError(f"Unsupported search type: {search_type}")
         return f"FOR doc IN @@col FILTER {clause} RETURN doc", bound
 
-    async def asearch(self, key: str, value: Any = None, search_type: str = "exact", **kwargs) -> List[dict]:
+    async def asearch(self, key: str, value: Any = None, search_type: str = "exact", **kwargs: Any) -> List[dict]:
         await self._ensure_async_initialized()
         query, bound = self._query(key, value, search_type, kwargs.pop("filter_clause", None))
         return [doc async for doc in await self.db.aql.execute(query, bind_vars=bound, **kwargs)]
 
-    async def asearch_by_keyword(self, keyword: str, max_results: int = 5, **kwargs) -> List[dict]:
+    async def asearch_by_keyword(self, keyword: str, max_results: int = 5, **kwargs: Any) -> List[dict]:
         """The documents that have the phrase in one of `fields`, best first; makes a search view at its first use."""
         await self._ensure_async_initialized()
         fields = kwargs.get("fields")
@@ -164,33 +164,33 @@ class ArangoDBStore(OpeaStore):
 
     # ---- synchronously ----
 
-    def save_document(self, doc: dict, **kwargs):
+    def save_document(self, doc: dict, **kwargs: Any) -> Any:
         return self.collection.insert(doc, **kwargs)
 
-    def save_documents(self, docs: List[dict], **kwargs):
+    def save_documents(self, docs: List[dict], **kwargs: Any) -> Any:
         """One result a document; a document that failed has its exception there."""
         return self.collection.insert_many(docs, **kwargs)
 
-    def update_document(self, doc: dict, **kwargs):
+    def update_document(self, doc: dict, **kwargs: Any) -> Any:
         return self.collection.update(doc, **kwargs)
 
-    def update_documents(self, docs: List[dict], **kwargs):
+    def update_documents(self, docs: List[dict], **kwargs: Any) -> Any:
         """One result a document; a document that failed has its exception there."""
         return self.collection.update_many(docs, **kwargs)
 
-    def get_document_by_id(self, id: str, **kwargs) -> Optional[dict]:
+    def get_document_by_id(self, id: str, **kwargs: Any) -> Optional[dict]:
         return self.collection.get(id, **kwargs)
 
-    def get_documents_by_ids(self, ids: List[str], **kwargs) -> List[dict]:
+    def get_documents_by_ids(self, ids: List[str], **kwargs: Any) -> List[dict]:
         return self.collection.get_many(ids, **kwargs)
 
-    def delete_document(self, id: str, **kwargs):
+    def delete_document(self, id: str, **kwargs: Any) -> Any:
         return self.collection.delete(id, **kwargs)
 
-    def delete_documents(self, ids: List[str], **kwargs):
+    def delete_documents(self, ids: List[str], **kwargs: Any) -> Any:
         """One result a document; a document that failed has its exception there."""
         return self.collection.delete_many(ids, **kwargs)
 
-    def search(self, key: str, value: Any = None, search_type: str = "exact", **kwargs) -> List[dict]:
+    def search(self, key: str, value: Any = None, search_type: str = "exact", **kwargs: Any) -> List[dict]:
         query, bound = self._query(key, value, search_type, kwargs.pop("filter_clause", None))
         return list(self.db.aql.execute(query, bind_vars=bound, **kwargs))

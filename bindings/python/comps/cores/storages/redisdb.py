@@ -68,7 +68,7 @@ class RedisDBStore(OpeaStore):
         self.index_name = self.config.get("INDEX_NAME", "opea:index")
         self.doc_prefix = self.config.get("DOC_PREFIX", "doc:")
         self.auto_create_index = self.config.get("AUTO_CREATE_INDEX", True)
-        self.client = None
+        self.client: Any = None
         self._async_initialized = False
 
     # ---- connection, index ----
@@ -161,21 +161,21 @@ class RedisDBStore(OpeaStore):
             logger.error(f"{len(failed)} of {len(entries)} documents were not stored: {failed[0]}")
         return not failed
 
-    async def asave_document(self, doc: Dict, **kwargs) -> str:
+    async def asave_document(self, doc: Dict, **kwargs: Any) -> str:
         await self._ensure_async_initialized()
         await self.create_index(doc)
         key = self._new_key()
         await self.client.json().set(key, "$", doc)
         return key
 
-    async def asave_documents(self, docs: List[Dict], **kwargs) -> bool:
+    async def asave_documents(self, docs: List[Dict], **kwargs: Any) -> bool:
         await self._ensure_async_initialized()
         if not docs:
             return True
         await self.create_index(docs[0])
         return await self._set_all([(self._new_key(), doc) for doc in docs])
 
-    async def aupdate_document(self, doc: Dict, **kwargs) -> bool:
+    async def aupdate_document(self, doc: Dict, **kwargs: Any) -> bool:
         await self._ensure_async_initialized()
         doc_id = doc.pop("id", None)
         if not doc_id:
@@ -183,7 +183,7 @@ class RedisDBStore(OpeaStore):
         await self.create_index(doc)
         return await self.client.json().set(self._key(doc_id), "$", doc) is not None
 
-    async def aupdate_documents(self, docs: List[Dict], **kwargs) -> bool:
+    async def aupdate_documents(self, docs: List[Dict], **kwargs: Any) -> bool:
         await self._ensure_async_initialized()
         if not docs:
             return True
@@ -191,14 +191,16 @@ class RedisDBStore(OpeaStore):
         await self.create_index(docs[0])
         return await self._set_all(entries)
 
-    async def aget_document_by_id(self, doc_id: str, **kwargs) -> Optional[Dict]:
+    async def aget_document_by_id(  # type: ignore[override]  # OPEA's name of the parameter.
+        self, doc_id: str, **kwargs: Any
+    ) -> Optional[Dict]:
         await self._ensure_async_initialized()
         doc = await self.client.json().get(self._key(doc_id))
         if doc is not None and not doc.get("id"):
             doc["id"] = doc_id
         return doc
 
-    async def aget_documents_by_ids(self, ids: List[str], **kwargs) -> List[Dict]:
+    async def aget_documents_by_ids(self, ids: List[str], **kwargs: Any) -> List[Dict]:
         await self._ensure_async_initialized()
         if not ids:
             return []
@@ -212,11 +214,13 @@ class RedisDBStore(OpeaStore):
                 docs.append({**doc, "id": doc.get("id") or doc_id})
         return docs
 
-    async def adelete_document(self, doc_id: str, **kwargs) -> bool:
+    async def adelete_document(  # type: ignore[override]  # OPEA's name of the parameter.
+        self, doc_id: str, **kwargs: Any
+    ) -> bool:
         await self._ensure_async_initialized()
         return await self.client.delete(self._key(doc_id)) > 0
 
-    async def adelete_documents(self, ids: List[str], **kwargs) -> bool:
+    async def adelete_documents(self, ids: List[str], **kwargs: Any) -> bool:
         await self._ensure_async_initialized()
         return not ids or await self.client.delete(*(self._key(doc_id) for doc_id in ids)) > 0
 
@@ -227,12 +231,12 @@ class RedisDBStore(OpeaStore):
         fields = json.loads(doc.json) if hasattr(doc, "json") else dict(doc)
         return fields if fields.get("id") else {**fields, "id": doc.id}
 
-    async def asearch(self, key: str, value: Any = None, search_type: str = "exact", **kwargs) -> List[Dict]:
+    async def asearch(self, key: str, value: Any = None, search_type: str = "exact", **kwargs: Any) -> List[Dict]:
         await self._ensure_async_initialized()
         query = RedisQueryBuilder.build_search_query(key, value, search_type)
         return [self._found(doc) for doc in (await self.client.ft(self.index_name).search(query)).docs]
 
-    async def asearch_by_keyword(self, keyword: str, max_results: int = 5, **kwargs) -> List[Dict]:
+    async def asearch_by_keyword(self, keyword: str, max_results: int = 5, **kwargs: Any) -> List[Dict]:
         from redis.commands.search.query import Query
 
         await self._ensure_async_initialized()

@@ -67,7 +67,7 @@ def get_store(user: str) -> OpeaStore:
             "User information is required to initialize the data store. Please provide a valid user identifier."
         )
     name = get_store_name()
-    store = opea_store(name, config=_get_store_cfg(user))
+    store: Any = opea_store(name, config=_get_store_cfg(user))
     if name == "mongodb":
         store._initialize_db()  # The others connect at their first operation.
     if not store.health_check():

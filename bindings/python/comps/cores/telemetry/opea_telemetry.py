@@ -10,7 +10,9 @@ import functools
 import inspect
 import os
 from collections import deque
-from typing import Optional
+from typing import Any, Callable, ContextManager, Optional, Tuple, TypeVar, cast
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 telemetry_endpoint = os.environ.get("TELEMETRY_ENDPOINT")
 ENABLE_OPEA_TELEMETRY = bool(telemetry_endpoint)
@@ -19,7 +21,7 @@ ENABLE_OPEA_TELEMETRY = bool(telemetry_endpoint)
 SPANS_KEPT = 2048
 
 
-def _set_up():
+def _set_up() -> Tuple[Any, Any]:
     """A tracer that sends to TELEMETRY_ENDPOINT, and an exporter that keeps the last spans."""
     from opentelemetry import trace
     from opentelemetry.sdk.resources import SERVICE_NAME, Resource
@@ -30,7 +32,7 @@ def _set_up():
     class RecentSpans(InMemorySpanExporter):
         """The last SPANS_KEPT finished spans."""
 
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self._finished_spans = deque(maxlen=SPANS_KEPT)
 
@@ -45,7 +47,7 @@ def _set_up():
     return trace.get_tracer(__name__), recent
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     # Also without an endpoint someone may want a tracer; OpenTelemetry is set up when one is asked for.
     if name in ("tracer", "in_memory_exporter"):
         globals()["tracer"], globals()["in_memory_exporter"] = _set_up()
@@ -53,7 +55,7 @@ def __getattr__(name: str):
     raise AttributeError(name)
 
 
-def span(name: str):
+def span(name: str) -> ContextManager[Any]:
     """A span with this name around a with block; nothing when tracing is off."""
     if not ENABLE_OPEA_TELEMETRY:
         return contextlib.nullcontext()
@@ -74,22 +76,22 @@ def current_traceparent() -> Optional[str]:
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
 
 
-def opea_telemetry(func):
+def opea_telemetry(func: F) -> F:
     """Puts a span named after the function around each of its calls, also those of a coroutine function."""
     if not ENABLE_OPEA_TELEMETRY:
         return func
     if inspect.iscoroutinefunction(func):
 
         @functools.wraps(func)
-        async def traced(*args, **kwargs):
+        async def traced_coroutine(*args: Any, **kwargs: Any) -> Any:
             with span(func.__qualname__):
                 return await func(*args, **kwargs)
 
-    else:
+        return cast(F, traced_coroutine)
 
-        @functools.wraps(func)
-        def traced(*args, **kwargs):
-            with span(func.__qualname__):
-                return func(*args, **kwargs)
+    @functools.wraps(func)
+    def traced(*args: Any, **kwargs: Any) -> Any:
+        with span(func.__qualname__):
+            return func(*args, **kwargs)
 
-    return traced
+    return cast(F, traced)
