@@ -32,8 +32,8 @@ struct Error {
   /// Of a flow, where it failed: "retrieval", inside of another flow "outer.retrieval".
   std::string step = {};
   unsigned upstream_status = 0;  ///< The HTTP status of another server, if that was the reason.
-  /// Of `unavailable`: no byte of an answer came, so another server may be asked the same.
-  bool unanswered = false;
+  /// Of `unavailable`: nothing was sent, so another server may be asked the same.
+  bool unsent = false;
 
   friend bool operator==(const Error&, const Error&) = default;
 };

@@ -81,9 +81,13 @@ class Client::Exchange final : public ClientStream {
 
   /// Sends the request, which stays where it is until the task ends, and reads the reply's head.
   base::Task<base::Result<void>> run(const std::string* head, const ClientRequest* request) {
-    auto ran = co_await attempt(head, request);
-    if (!ran) ran.error().unanswered = unanswered();
-    co_return ran;
+    const auto written = co_await connection_->write(head, &request->body);
+    if (!written && (connection_->stopped() || !connection_->wrote()))
+      co_return base::fail(written.error());
+    // A server may answer and close before it has read everything; then its answer says why.
+    auto read = co_await read_head(request->method);
+    if (!read && !written) co_return base::fail(written.error());
+    co_return std::move(read);
   }
 
   /// Nothing of the reply has come, though the connection was let down.
@@ -117,17 +121,6 @@ class Client::Exchange final : public ClientStream {
       if (!*more && !decoder_.finish())
         co_return fail("closed the connection before the reply's end", {});
     }
-  }
-
- private:
-  base::Task<base::Result<void>> attempt(const std::string* head, const ClientRequest* request) {
-    const auto written = co_await connection_->write(head, &request->body);
-    if (!written && (connection_->stopped() || !connection_->wrote()))
-      co_return base::fail(written.error());
-    // A server may answer and close before it has read everything; then its answer says why.
-    auto read = co_await read_head(request->method);
-    if (!read && !written) co_return base::fail(written.error());
-    co_return std::move(read);
   }
 
   base::Task<base::Result<void>> read_head(std::string method) {
@@ -225,7 +218,7 @@ base::Task<base::Result<std::unique_ptr<Client::Exchange>>> Client::start(Endpoi
   auto connection = pool.make(executor, endpoint);
   OPALINE_CO_TRY_DO(connection->begin(context));
   if (auto connected = co_await connection->connect(trust); !connected) {
-    connected.error().unanswered = connected.error().code == base::ErrorCode::unavailable;
+    connected.error().unsent = connected.error().code == base::ErrorCode::unavailable;
     co_return base::fail(std::move(connected).error());
   }
   auto exchange = std::make_unique<Exchange>(pool, std::move(connection));

@@ -62,7 +62,7 @@ class Client {
 
   /// Sends and reads the whole reply, of any status. @error invalid_argument: the request has line
   /// ends or characters where there must be none; unavailable: refused, reset or unreadable
-  /// (message names the endpoint; `unanswered` before any byte of the reply); deadline_exceeded;
+  /// (message names the endpoint; `unsent` when there was no connection); deadline_exceeded;
   /// cancelled; resource_exhausted: the reply is above the request's reply_bytes_max.
   base::Task<base::Result<ClientResponse>> send(Endpoint endpoint, ClientRequest request,
                                                 base::Context context);

@@ -230,7 +230,7 @@ TEST(Client, NamesAServerThatIsNotThere) {
   ASSERT_FALSE(response);
   EXPECT_EQ(response.error().code, ErrorCode::unavailable);
   EXPECT_NE(response.error().message.find(url), std::string::npos) << response.error().message;
-  EXPECT_TRUE(response.error().unanswered);
+  EXPECT_TRUE(response.error().unsent);
 }
 
 TEST(Client, NamesAHostThatCannotBeFound) {
@@ -289,7 +289,7 @@ TEST(Client, CallsAResetUnavailable) {
     const auto response = send(server.url(), get());
     ASSERT_FALSE(response) << before;
     EXPECT_EQ(response.error().code, ErrorCode::unavailable);
-    EXPECT_EQ(response.error().unanswered, before.empty()) << before;
+    EXPECT_FALSE(response.error().unsent) << before;
   }
 }
 
@@ -507,7 +507,7 @@ TEST(Client, DoesNotRepeatARequestThatWasHalfAnswered) {
   test::run(send_twice(server.url(), get(), &second, at_once()));
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::unavailable);
-  EXPECT_FALSE(second.error().unanswered);
+  EXPECT_FALSE(second.error().unsent);
 }
 
 TEST(Client, DoesNotTakeStrayBytesForTheNextReply) {

@@ -36,7 +36,7 @@ RegisteredService::RegisteredService(std::string name, ServiceRegistry& registry
 
 base::Task<Result<contract::Reply>> RegisteredService::call(contract::Request request,
                                                             base::Context context) {
-  std::set<std::string> asked;  // Of which nothing was heard.
+  std::set<std::string> asked;  // That could not be reached.
   base::Error unheard;
   for (;;) {
     auto turn = registry_.next(name_, asked);
@@ -50,7 +50,7 @@ base::Task<Result<contract::Reply>> RegisteredService::call(contract::Request re
       co_return reply;
     }
     unheard = std::move(reply).error();
-    if (!unheard.unanswered) co_return base::fail(std::move(unheard));
+    if (!unheard.unsent) co_return base::fail(std::move(unheard));
     base::log(base::LogLevel::warning, "service_instance_unreachable",
               {{"request_id", context.request_id},
                {"service", name_},

@@ -18,7 +18,7 @@ using contract::Reply;
 using contract::Request;
 
 base::Error unheard(std::string message) {
-  return {.code = ErrorCode::unavailable, .message = std::move(message), .unanswered = true};
+  return {.code = ErrorCode::unavailable, .message = std::move(message), .unsent = true};
 }
 
 /// A registered service whose instances answer as a test says.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/limits.hpp"
+#include "contract/service.hpp"
 #include "http/endpoint.hpp"
 
 namespace opaline::services {
@@ -12,20 +13,12 @@ namespace {
 
 using base::ErrorCode;
 
-bool is_name(std::string_view name) {
-  const auto fits = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '-' || c == '.';
-  };
-  return !name.empty() && name.size() <= 64 && std::ranges::all_of(name, fits);
-}
-
 base::Result<void> check(std::string_view name, const ServiceInstance& instance,
                          const ServiceCard& card) {
   const auto wrong = [](std::string message) {
     return base::fail(ErrorCode::invalid_argument, std::move(message));
   };
-  if (!is_name(name)) {
+  if (!contract::is_service_name(name)) {
     return wrong("a name of a service has 1 … 64 of the characters A-Z a-z 0-9 _ . -");
   }
   const auto endpoint = http::Endpoint::parse(instance.url);
