@@ -1,5 +1,6 @@
 #include "contract/service.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace opaline::contract {
@@ -44,6 +45,17 @@ const Kind& entry(ServiceKind kind) { return kKinds[static_cast<std::size_t>(kin
 std::string_view name(ServiceKind kind) { return entry(kind).name; }
 std::string_view default_endpoint(ServiceKind kind) { return entry(kind).endpoint; }
 int default_port(ServiceKind kind) { return entry(kind).port; }
+
+bool is_service_name_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         c == '-' || c == '.';
+}
+
+bool is_service_name(std::string_view text) {
+  constexpr std::size_t kBytes = 64;
+  return !text.empty() && text.size() <= kBytes &&
+         std::ranges::all_of(text, is_service_name_character);
+}
 
 std::optional<ServiceKind> service_kind(std::string_view name) {
   for (const Kind& one : kKinds) {

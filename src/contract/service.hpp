@@ -23,6 +23,9 @@ enum class ServiceKind { embedding, retrieval, reranking, llm, dataprep, custom 
 /// OPEA's names and their usual spellings ("retriever", "rerank", "chat" …); nothing for others,
 /// nor for `custom`, which no name tells.
 [[nodiscard]] std::optional<ServiceKind> service_kind(std::string_view name);
+/// Whether `text` may name a service or a step: 1 … 64 of A-Z a-z 0-9 _ . -
+[[nodiscard]] bool is_service_name(std::string_view text);
+[[nodiscard]] bool is_service_name_character(char character);
 /// OPEA's endpoint of the kind, e.g. "/v1/embeddings", and its port.
 [[nodiscard]] std::string_view default_endpoint(ServiceKind kind);
 [[nodiscard]] int default_port(ServiceKind kind);

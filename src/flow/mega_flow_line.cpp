@@ -4,17 +4,13 @@
 
 #include "base/limits.hpp"
 #include "base/utf8.hpp"
+#include "contract/service.hpp"
 #include "flow/mistakes.hpp"
 
 namespace opaline::flow {
 namespace {
 
 constexpr std::size_t kNameBytes = 64;
-
-bool name_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         c == '-' || c == '.';
-}
 
 class Parser {
  public:
@@ -64,7 +60,7 @@ class Parser {
 
   std::expected<MegaFlowLine::Name, Mistake> parse_name() {
     const std::size_t begin = place_;
-    while (!at_end() && name_character(text_[place_])) ++place_;
+    while (!at_end() && contract::is_service_name_character(text_[place_])) ++place_;
     // "a->b": the dash belongs to the arrow that was meant, not to the name.
     if (!at_end() && text_[place_] == '>') {
       while (place_ > begin && text_[place_ - 1] == '-') --place_;
@@ -102,7 +98,7 @@ class Parser {
     const std::string_view rest = text_.substr(place_);
     if (rest.starts_with(">>") || rest.starts_with("->")) return in_quotes(rest.substr(0, 2));
     std::size_t length = 0;
-    while (length < rest.size() && name_character(rest[length])) ++length;
+    while (length < rest.size() && contract::is_service_name_character(rest[length])) ++length;
     if (length == 0) length = std::max<std::size_t>(1, base::utf8_sequence(rest));
     return in_quotes(rest.substr(0, length));
   }
@@ -128,10 +124,6 @@ class Parser {
 
 std::expected<MegaFlowLine, Mistake> parse_mega_flow_line(std::string_view text) {
   return Parser(text).parse();
-}
-
-bool is_service_name(std::string_view text) {
-  return !text.empty() && text.size() <= kNameBytes && std::ranges::all_of(text, name_character);
 }
 
 }  // namespace opaline::flow

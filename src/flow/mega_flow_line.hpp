@@ -29,7 +29,4 @@ struct MegaFlowLine {
 /// Reads at most limits::kFlowSteps names. White space between the parts means nothing.
 [[nodiscard]] std::expected<MegaFlowLine, Mistake> parse_mega_flow_line(std::string_view text);
 
-/// Whether `text` may name a service: 1 … 64 of A-Z a-z 0-9 _ . -
-[[nodiscard]] bool is_service_name(std::string_view text);
-
 }  // namespace opaline::flow

@@ -1,6 +1,7 @@
 #include <cstdint>
 
 #include "base/assert.hpp"
+#include "contract/service.hpp"
 #include "flow/mega_flow_line.hpp"
 
 /// Any bytes are either an expression, all of whose names stand where it says, or a mistake at a
@@ -17,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   for (const auto& stage : parsed->stages) {
     OPALINE_ASSERT(!stage.empty());
     for (const auto& name : stage) {
-      OPALINE_ASSERT(opaline::flow::is_service_name(name.text));
+      OPALINE_ASSERT(opaline::contract::is_service_name(name.text));
       OPALINE_ASSERT(text.substr(name.place, name.text.size()) == name.text);
     }
   }

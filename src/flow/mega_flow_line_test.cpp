@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "contract/service.hpp"
+
 namespace opaline::flow {
 namespace {
 
@@ -90,11 +92,11 @@ TEST(MegaFlowLine, BoundsTheNumberOfSteps) {
 }
 
 TEST(ServiceName, HasASmallAlphabet) {
-  EXPECT_TRUE(is_service_name("embedding-tei_v1.5"));
-  EXPECT_TRUE(is_service_name(std::string(64, 'x')));
+  EXPECT_TRUE(contract::is_service_name("embedding-tei_v1.5"));
+  EXPECT_TRUE(contract::is_service_name(std::string(64, 'x')));
   for (const std::string& wrong : {std::string(), std::string("a b"), std::string("a/b"),
                                    std::string("<b>"), std::string("ü"), std::string(65, 'x')}) {
-    EXPECT_FALSE(is_service_name(wrong)) << wrong;
+    EXPECT_FALSE(contract::is_service_name(wrong)) << wrong;
   }
 }
 

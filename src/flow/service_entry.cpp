@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/assert.hpp"
+#include "contract/service.hpp"
 #include "flow/kind_inference.hpp"
-#include "flow/mega_flow_line.hpp"
 #include "flow/service_address.hpp"
 
 namespace opaline::flow {
@@ -365,7 +365,7 @@ ServiceEntry read_service(std::string name, std::size_t place, const YamlNode& b
   ServiceEntry entry;
   entry.place = place;
   entry.port_place = place;
-  if (!is_service_name(name)) {
+  if (!contract::is_service_name(name)) {
     mistakes.add(place,
                  "a name of a service has 1 … 64 of the characters A-Z a-z 0-9 _ . -, found " +
                      in_quotes(name));

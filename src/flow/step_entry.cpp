@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "base/limits.hpp"
+#include "contract/service.hpp"
 #include "flow/duration.hpp"
-#include "flow/mega_flow_line.hpp"
 #include "flow/service_address.hpp"
 
 namespace opaline::flow {
@@ -386,7 +386,7 @@ StepEntry read_step(const YamlNode::Entry& step, std::string_view file, Mistakes
   StepEntry entry;
   entry.spec.name = step.key;
   entry.place = step.place;
-  if (!is_service_name(step.key)) {
+  if (!contract::is_service_name(step.key)) {
     mistakes.add(step.place,
                  "a name of a step has 1 … 64 of the characters A-Z a-z 0-9 _ . -, found " +
                      in_quotes(step.key));

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "base/limits.hpp"
+#include "contract/service.hpp"
 #include "flow/flow_address.hpp"
 #include "flow/kind_inference.hpp"
-#include "flow/mega_flow_line.hpp"
 #include "flow/service_address.hpp"
 #include "flow/service_entry.hpp"
 #include "flow/step_checks.hpp"
@@ -60,7 +60,7 @@ class StepFlowReader {
  private:
   void read_head(const YamlKeys& keys) {
     if (const auto name = keys.text("flow")) {
-      if (is_service_name(*name)) {
+      if (contract::is_service_name(*name)) {
         flow_.name = *name;
       } else {
         keys.wrong("flow",

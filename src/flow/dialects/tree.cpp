@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
-#include "flow/mega_flow_line.hpp"
+#include "contract/service.hpp"
 
 namespace opaline::flow {
 namespace {
@@ -105,7 +105,7 @@ std::string literal_text(std::string_view text) {
 std::string StepNames::take(std::string_view wanted) {
   std::string name;
   for (const char c : wanted.substr(0, kNameBytes - 5)) {
-    name += is_service_name(std::string_view(&c, 1)) ? c : '-';
+    name += contract::is_service_name_character(c) ? c : '-';
   }
   // What `on_error` says in the place of a step.
   if (name.empty() || name == "skip" || name == "fail") name += "step";
