@@ -123,6 +123,7 @@ class Client::Exchange final : public ClientStream {
     }
   }
 
+ private:
   base::Task<base::Result<void>> read_head(std::string method) {
     for (std::size_t interim = 0; interim <= limits::kInterimReplies; ++interim) {
       HeadScanner scanner(HeadScanner::Kind::response);
