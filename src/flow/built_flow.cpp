@@ -101,10 +101,6 @@ base::Result<contract::Service*> BuiltFlow::build_sub_flow(const SubFlow& flow,
     elsewhere.endpoint = address.path.empty() ? "/" : address.path;
     return services(elsewhere);
   }
-  if (spec.run == "child") {
-    return base::fail(base::ErrorCode::invalid_argument,
-                      "a flow runs in this process or at a URL: leave 'run: child' out");
-  }
   OPALINE_ASSERT(flow.flow.has_value());
   OPALINE_TRY(auto built,
               std::visit([&](const auto& one) { return create(one, services); }, *flow.flow));

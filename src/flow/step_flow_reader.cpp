@@ -149,6 +149,10 @@ class StepFlowReader {
   void place_service(StepEntry& step, std::optional<ServiceKind> kind) {
     const bool at_url = step.run && is_url(step.run->name);
     if (!kind) {
+      if (step.spec.sub_flow && step.run->name == "child") {
+        mistakes_.add(step.run->place,
+                      "a flow inside runs in this process, or at a URL where it is served");
+      }
       if (!step.spec.service) return;
       const ServiceSpec& service = services_[*step.spec.service].spec;
       if (step.run && !service.url.empty()) {
@@ -185,6 +189,10 @@ class StepFlowReader {
     constexpr std::array<std::string_view, 2> kPlaces = {"here", "child"};
     if (!step.run || is_url(step.run->name)) return;
     if (std::ranges::find(kPlaces, step.run->name) != kPlaces.end()) {
+      if (step.spec.sub_flow && step.run->name == "child") {
+        mistakes_.add(step.run->place,
+                      "a flow inside runs in this process, or at a URL where it is served");
+      }
       if (!step.spec.service) return;
       const ServiceSpec& service = services_[*step.spec.service].spec;
       if (const std::string why = misplaced(service, step.run->name); !why.empty())

@@ -158,7 +158,7 @@ TEST(StepFlow, AStepRunsHereOrInAChild) {
   EXPECT_EQ(step("uses: llm").run, "");
   EXPECT_EQ(step("uses: retrieval, run: here").run, "here");
   EXPECT_EQ(step("uses: llm, run: child").run, "child");
-  EXPECT_EQ(step("uses: ./b.yaml, run: child").run, "child");
+  EXPECT_EQ(step("uses: ./b.yaml, run: here").run, "here");
 }
 
 TEST(StepFlow, SaysWhatIsWrongWithWhatAStepUses) {
@@ -173,6 +173,8 @@ TEST(StepFlow, SaysWhatIsWrongWithWhatAStepUses) {
   EXPECT_EQ(step_mistakes("x: {uses: llm, run: here}"),
             "f:2:29: models run in child processes, so that a crash of one takes nothing else with "
             "it; leave 'run' out");
+  EXPECT_EQ(step_mistakes("x: {uses: ./b.yaml, run: child}"),
+            "f:2:34: a flow inside runs in this process, or at a URL where it is served");
   EXPECT_EQ(step_mistakes("x: {uses: \"http://h/a\", run: here}"),
             "f:2:38: 'http://h/a' is at http://h already; leave 'run' out");
   EXPECT_EQ(step_mistakes("x: {needs: x}, y: , z: 3, w: {use: llm}"),
