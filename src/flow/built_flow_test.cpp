@@ -144,5 +144,14 @@ TEST_F(BuiltFlowTest, OpeasFlowsAreAskedInTextToo) {
                                  R"({"messages":"a","text":"b"})", R"({"messages":7})", "[1]"));
 }
 
+TEST_F(BuiltFlowTest, AFlowOfWhichAllIsPassedOverAnswersNull) {
+  build(
+      "flow: f\n"
+      "services: {a: {url: 'http://a/x'}}\n"
+      "steps: {s: {uses: a, when: '${request.wanted}'}}\n");
+  EXPECT_EQ(ask("{}"), "null");
+  EXPECT_EQ(ask(R"({"wanted": true})"), R"("a")");
+}
+
 }  // namespace
 }  // namespace opaline::flow

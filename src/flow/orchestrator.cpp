@@ -72,7 +72,7 @@ base::Result<JsonStepOutput> JsonFlowReply::take_answer() && {
                       "no condition of the switch '" + undecided.front() +
                           "' holds for this request, so no step answered");
   }
-  if (last.empty()) return base::fail(ErrorCode::internal, "no step of the flow gave an answer");
+  if (last.empty()) return JsonStepOutput(boost::json::value());  // All were passed over.
   if (last.size() == 1) return std::move(last.front()->output);
   boost::json::object all;
   for (JsonStepResult* result : last) {

@@ -102,8 +102,8 @@ struct JsonFlowReply {
   [[nodiscard]] std::vector<JsonStepResult*> final_results();
   /// The flow's one answer: its own output if it has one, else that of its last step; of several
   /// last steps the stream, if one streams, else an object of their outputs by name.
-  /// @error failed_precondition: bytes beside other answers; invalid_argument: no step gave
-  /// anything, since no condition of a switch held; internal: for another reason.
+  /// Null when all were passed over. @error failed_precondition: bytes beside other answers;
+  /// invalid_argument: no step gave anything, since no condition of a switch held.
   [[nodiscard]] base::Result<JsonStepOutput> take_answer() &&;
 };
 
