@@ -89,7 +89,7 @@ http::Response OriginPolicy::preflight(const http::Request& request,
     reply.headers.set("Access-Control-Allow-Methods", allow);
     reply.headers.set("Access-Control-Allow-Headers",
                       "Authorization, X-API-Key, Content-Type, X-Request-Id, traceparent, Prefer, "
-                      "Mcp-Session-Id, MCP-Protocol-Version");
+                      "X-Request-Deadline-Ms, Mcp-Session-Id, MCP-Protocol-Version");
     reply.headers.set("Access-Control-Max-Age", "600");
   }
   return reply;
