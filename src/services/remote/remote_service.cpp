@@ -315,9 +315,10 @@ base::Task<base::Result<contract::Reply>> RemoteService::ask(contract::JsonReque
 void RemoteService::complete(contract::JsonRequest& request) const {
   boost::json::object* body = request.body.if_object();
   if (body == nullptr) return;
-  boost::json::value& model = (*body)["model"];
-  if (!settings_.model.empty() && (model.is_null() || model == "")) model = settings_.model;
-  if (model.is_null()) body->erase("model");
+  if (!settings_.model.empty()) {
+    boost::json::value& model = (*body)["model"];
+    if (model.is_null() || model == "") model = settings_.model;
+  }
   if (request.stream && settings_.path.ends_with("/completions") &&
       !body->contains("stream_options"))
     body->emplace("stream_options", boost::json::object{{"include_usage", true}});

@@ -302,10 +302,11 @@ TEST_F(Remote, StreamsAnAnswerCutAnywhere) {
 }
 
 TEST_F(Remote, CompletesJsonWithItsModelAndAsksForTheUsageOfAStream) {
-  const auto sent = [this](std::string_view body, bool stream, std::string path) {
+  std::string model = "big";
+  const auto sent = [this, &model](std::string_view body, bool stream, std::string path) {
     contract::Service& service =
         at(ServiceKind::custom, std::move(path),
-           [](const http::Request&) { return http::Response::json(503, "{}"); }, {.model = "big"});
+           [](const http::Request&) { return http::Response::json(503, "{}"); }, {.model = model});
     (void)call(service, contract::JsonRequest{.body = boost::json::parse(body), .stream = stream});
     return server_->last().body;
   };
@@ -318,6 +319,10 @@ TEST_F(Remote, CompletesJsonWithItsModelAndAsksForTheUsageOfAStream) {
   EXPECT_EQ(sent(R"({"stream_options":null})", true, chat),
             R"({"stream_options":null,"model":"big"})");
   EXPECT_EQ(sent("{}", true, "/v1/docsum"), R"({"model":"big"})");
+  EXPECT_EQ(sent(R"({"model":null})", false, chat), R"({"model":"big"})");
+  model = "";
+  EXPECT_EQ(sent(R"({"model":null})", false, chat), R"({"model":null})");
+  EXPECT_EQ(sent("{}", false, chat), "{}");
 }
 
 TEST_F(Remote, AStreamIsWholeWithDoneOrAFinishReason) {
