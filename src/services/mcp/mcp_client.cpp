@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -25,6 +26,8 @@ using contract::RpcResponse;
 
 constexpr std::string_view kVersion = "2025-06-18";
 constexpr std::array<std::string_view, 3> kVersions = {kVersion, "2025-03-26", "2024-11-05"};
+
+constexpr auto kOpeningTime = std::chrono::seconds(10);  // To find the older transport out.
 
 bool good(unsigned status) { return status >= 200 && status < 300; }
 
@@ -112,9 +115,19 @@ Task<Result<McpSession>> McpClient::initialize(base::Context context) {
   }
   if (!may_be_older(answer.error().upstream_status))
     co_return base::fail(std::move(answer).error());
-  OPALINE_CO_TRY(const auto listener, co_await listen(context));
-  if (!listener) co_return base::fail(std::move(answer).error());
-  OPALINE_CO_TRY(McpSession session, co_await begin_older(listener.get(), std::move(context)));
+  // A stream need not be that transport's: what it is tells its first event, if one comes at all.
+  const base::Context opening = context.within(kOpeningTime);
+  const auto late = [&context](const base::Error& error) {
+    return error.code == ErrorCode::deadline_exceeded && !context.expired();
+  };
+  auto listener = co_await listen(opening);
+  if (!listener && !late(listener.error())) co_return base::fail(std::move(listener).error());
+  if (!listener || !*listener) co_return base::fail(std::move(answer).error());
+  auto path = co_await (*listener)->messages_path();
+  if (!path && (late(path.error()) || path.error().code == ErrorCode::unavailable))
+    co_return base::fail(std::move(answer).error());
+  if (!path) co_return base::fail(std::move(path).error());
+  OPALINE_CO_TRY(McpSession session, co_await begin_older(listener->get(), opening));
   session.messages_path.clear();
   co_return session;
 }

@@ -119,7 +119,7 @@ class OlderMcp : public testing::Test {
   unsigned refusal_ = 405;  // Of a POST to /sse; 0: streamable HTTP is spoken.
   unsigned stream_status_ = 200;
   std::string stream_type_ = "text/event-stream; charset=utf-8";
-  std::string place_ = "/messages/?session_id=1";
+  std::string place_ = "/messages/?session_id=1";  // Empty: the stream ends without a word.
   std::string version_ = "2024-11-05";
   Answer answer_ = [](Stream& stream, const json::object& message) {
     result(stream, message, {{"content", json::array()}, {"structuredContent", {{"n", 1}}}});
@@ -182,7 +182,11 @@ class OlderMcp : public testing::Test {
     note("GET");
     if (stream_status_ != 200) return http::Response::json(stream_status_, "{}");
     stream_ = std::make_shared<Stream>(std::move(executor));
-    stream_->say(place_, "endpoint");
+    if (place_.empty()) {
+      stream_->end();
+    } else {
+      stream_->say(place_, "endpoint");
+    }
     http::Response reply;
     reply.headers.set("Content-Type", stream_type_);
     reply.stream = std::make_unique<StreamBody>(stream_, context, [this] {
@@ -248,6 +252,13 @@ TEST_F(OlderMcp, HearsOfTheRefusalWhenThereIsNoStreamEither) {
   }
   stream_status_ = 401;
   EXPECT_TRUE(call().error().message.contains("API key"));
+}
+
+TEST_F(OlderMcp, HearsOfTheRefusalWhenTheStreamIsOfSomethingElse) {
+  place_.clear();
+  const auto failed = call();
+  ASSERT_FALSE(failed);
+  EXPECT_TRUE(failed.error().message.contains("status 405")) << failed.error().message;
 }
 
 TEST_F(OlderMcp, IsNotTriedAfterOtherFailures) {
