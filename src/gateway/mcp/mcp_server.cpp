@@ -102,11 +102,8 @@ std::vector<McpTool> McpServer::tools() const {
 std::optional<McpTool> McpServer::find_tool(std::string_view name) const {
   const auto own = std::ranges::find(tools_.own, name, &McpTool::name);
   if (own != tools_.own.end()) return *own;
-  if (!tools_.registered) return {};
-  std::vector<McpTool> others = tools_.registered();
-  const auto other = std::ranges::find(others, name, &McpTool::name);
-  if (other == others.end()) return {};
-  return std::move(*other);
+  if (!tools_.find_registered) return {};
+  return tools_.find_registered(name);
 }
 
 bool McpServer::knows(std::string_view version) {
@@ -194,11 +191,15 @@ McpServer::Outcome McpServer::list(const json::object& parameters) const {
 Task<std::optional<McpServer::Outcome>> McpServer::call(RpcRequest request, McpExchange exchange) {
   const json::value* name = request.parameters.if_contains("name");
   if (name == nullptr || !name->is_string()) co_return invalid("'name' must be the name of a tool");
+  // First: what is looked up, also in vain, is work.
+  if (auto charged = exchange.charge(); !charged) {
+    metrics_.error(charged.error().code);
+    co_return text_result(charged.error().message, "", true);
+  }
   const auto tool = find_tool(name->get_string());
   if (!tool) {
-    std::string known;
-    for (const McpTool& one : tools()) known += (known.empty() ? "" : ", ") + one.name;
-    co_return invalid("there is no tool " + contract::quoted(*name) + "; there is " + known);
+    co_return invalid("there is no tool " + contract::quoted(*name) +
+                      "; tools/list says which there are");
   }
   McpToolCall asked;
   if (json::value* given = request.parameters.if_contains("arguments");
@@ -225,13 +226,7 @@ Task<std::optional<McpServer::Outcome>> McpServer::call(RpcRequest request, McpE
     running = *std::move(entered);
   }
 
-  Result<McpToolReply> reply = base::fail(base::ErrorCode::internal, "");
-  if (auto charged = exchange.charge(); !charged) {
-    metrics_.error(charged.error().code);
-    reply = base::fail(std::move(charged).error());
-  } else {
-    reply = co_await run(&*tool, std::move(asked));
-  }
+  const Result<McpToolReply> reply = co_await run(&*tool, std::move(asked));
   if (reply) co_return text_result(reply->text, reply->json, false);
   if (cancellation->requested() && !outer.cancelled() && !outer.expired()) co_return std::nullopt;
   co_return text_result(reply.error().message, "", true);

@@ -4,13 +4,15 @@
 
 #include <algorithm>
 #include <boost/json/serialize.hpp>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <utility>
 
 #include "contract/json.hpp"
-#include "gateway/custom_routes.hpp"
+#include "gateway/json_service.hpp"
 
 namespace opaline::gateway {
 namespace json = boost::json;
@@ -197,20 +199,15 @@ std::string passages(const json::object& reply, std::string_view) {
   return text;
 }
 
-/// Asks a route as if it were posted to.
-Task<Result<McpToolReply>> ask_route(const Route* route, Readable readable, McpToolCall call) {
-  call.arguments.erase("stream");  // The answer is one message.
-  call.call.request.method = "POST";
-  call.call.request.path = route->pattern;
-  call.call.request.body = json::serialize(call.arguments);
-  OPALINE_CO_TRY(http::Response reply, co_await route->answer(std::move(call.call)));
+/// A reply of JSON as that of a tool, whose results are objects.
+Result<McpToolReply> handed_on(http::Response reply, Readable readable) {
   const std::string_view type = reply.headers.get("Content-Type");
   if (reply.stream || !type.starts_with("application/json")) {
-    co_return base::fail(ErrorCode::failed_precondition,
-                         fmt::format("the answer is {}, which a tool cannot hand on; ask {}",
-                                     reply.stream ? "a stream" : type, route->pattern));
+    return base::fail(ErrorCode::failed_precondition,
+                      fmt::format("the answer is {}, which a tool cannot hand on; ask over HTTP",
+                                  reply.stream ? "a stream" : type));
   }
-  OPALINE_CO_TRY(json::value value, contract::parse_json(reply.body));
+  OPALINE_TRY(json::value value, contract::parse_json(reply.body));
   json::object object;
   if (value.is_object()) {
     object = std::move(value.get_object());
@@ -219,7 +216,17 @@ Task<Result<McpToolReply>> ask_route(const Route* route, Readable readable, McpT
     reply.body = json::serialize(object);
   }
   std::string text = readable(object, reply.body);
-  co_return McpToolReply{.text = std::move(text), .json = std::move(reply.body)};
+  return McpToolReply{.text = std::move(text), .json = std::move(reply.body)};
+}
+
+/// Asks a route as if it were posted to.
+Task<Result<McpToolReply>> ask_route(const Route* route, Readable readable, McpToolCall call) {
+  call.arguments.erase("stream");  // The answer is one message.
+  call.call.request.method = "POST";
+  call.call.request.path = route->pattern;
+  call.call.request.body = json::serialize(call.arguments);
+  OPALINE_CO_TRY(http::Response reply, co_await route->answer(std::move(call.call)));
+  co_return handed_on(std::move(reply), readable);
 }
 
 void add(std::vector<McpTool>& tools, const std::vector<Route>& routes, std::string_view pattern,
@@ -277,29 +284,54 @@ std::optional<std::string> object_schema(const json::object& schema) {
   return json::serialize(whole);
 }
 
-/// @param service kept by the tool.
-McpTool service_tool(const std::string& name, std::shared_ptr<contract::Service> service) {
-  McpTool tool{.name = name,
-               .title = name,
-               .description = "The service '" + name + "' of this server's flow.",
-               .input_schema = std::string(kOpen),
-               .output_schema = std::string(kOpen),
-               .cost = Route::Cost::query};
-  // Owner: the tool.
-  auto route = std::make_shared<const Route>(
-      std::move(custom_routes(*service, "/v1/services/" + name).front()));
-  tool.answer = [service = std::move(service), route = std::move(route)](McpToolCall call) {
-    return ask_route(route.get(), as_it_is, std::move(call));
-  };
-  return tool;
+/// Asks a service of the user's own: all of the arguments are its, also one named `stream`.
+Task<Result<McpToolReply>> ask_service(contract::Service* service, McpToolCall call) {
+  contract::JsonRequest request{.body = std::move(call.arguments)};
+  OPALINE_CO_TRY(contract::Reply said,
+                 co_await service->call(std::move(request), call.call.context));
+  OPALINE_CO_TRY(http::Response reply, json_service_reply(std::move(said), std::move(call.call)));
+  co_return handed_on(std::move(reply), as_it_is);
 }
 
-/// Which names are taken, and those that others get.
+/// @param service kept by the tool.
+McpTool service_tool(std::string name, const std::string& of,
+                     std::shared_ptr<contract::Service> service) {
+  return {.name = std::move(name),
+          .title = of,
+          .description = "The service '" + of + "' of this server's flow.",
+          .input_schema = std::string(kOpen),
+          .output_schema = std::string(kOpen),
+          .cost = Route::Cost::query,
+          .answer = [service = std::move(service)](McpToolCall call) {
+            return ask_service(service.get(), std::move(call));
+          }};
+}
+
+/// The names of tools, each taken once.
 class ToolNames {
  public:
   explicit ToolNames(const std::vector<McpTool>& tools) {
     for (const McpTool& tool : tools) taken_.insert(tool.name);
   }
+  /// Tool → service. A service whose name a tool may have gets it before those whose name only
+  /// becomes the same one; one that finds no free name is left out.
+  std::map<std::string, std::string, std::less<>> give(const std::vector<std::string>& services) {
+    std::map<std::string, std::string, std::less<>> given;
+    std::vector<std::string> others;
+    for (const std::string& service : services) {
+      if (allowed(service) == service && taken_.insert(service).second) {
+        given.emplace(service, service);
+      } else {
+        others.push_back(service);
+      }
+    }
+    for (std::string& service : others) {
+      if (auto name = take(service)) given.emplace(*std::move(name), std::move(service));
+    }
+    return given;
+  }
+
+ private:
   /// Nothing: there is no free name like that.
   std::optional<std::string> take(std::string_view service) {
     constexpr std::string_view kKind = "_service";
@@ -311,55 +343,92 @@ class ToolNames {
     return {};
   }
 
- private:
   std::set<std::string> taken_;
 };
+
+/// A service of the flow that registers itself. Services at a URL have their tools at once.
+bool registers_itself(const flow::FlowSpec& flow, std::string_view service) {
+  return std::ranges::any_of(flow.services, [service](const flow::ServiceSpec& one) {
+    return one.name == service && one.kind == contract::ServiceKind::custom && one.url.empty();
+  });
+}
 
 /// The tools of what is registered now.
 class RegisteredTools {
  public:
-  RegisteredTools(const McpToolSources& from, ToolNames names)
-      : registry_(*from.registry), reach_(from.reach), names_(std::move(names)) {
-    for (const flow::ServiceSpec& service : from.flow.services) {
-      if (service.kind == contract::ServiceKind::custom && service.url.empty())
-        steps_.insert(service.name);
-    }
+  /// @param steps tool → service of the flow. @param names with those of `steps` taken.
+  RegisteredTools(const McpToolSources& from, std::map<std::string, std::string, std::less<>> steps,
+                  ToolNames names)
+      : registry_(*from.registry),
+        reach_(from.reach),
+        others_(from.others),
+        steps_(std::move(steps)),
+        names_(std::move(names)) {
+    for (const flow::ServiceSpec& service : from.flow.services) in_flow_.insert(service.name);
   }
 
-  std::vector<McpTool> operator()() const {
-    ToolNames names = names_;
+  [[nodiscard]] std::vector<McpTool> all() const {
     std::vector<McpTool> tools;
-    for (const services::RegisteredCard& one : registry_.list()) {
-      const services::ServiceCard& card = one.card;
-      const bool step = steps_.contains(one.name);
-      if (!step && card.description.empty() && card.input_schema.empty()) continue;
-      const auto input = object_schema(card.input_schema);
-      const auto name = input ? names.take(one.name) : std::nullopt;
-      if (!name) continue;
-      McpTool tool = service_tool(
-          one.name, std::make_shared<services::RegisteredService>(one.name, registry_, reach_));
-      tool.name = *name;
-      if (!card.description.empty()) tool.description = card.description;
-      tool.input_schema = *input;
-      tool.output_schema = object_schema(card.output_schema).value_or(tool.output_schema);
-      tool.counted_as = "service";
-      tools.push_back(std::move(tool));
+    for (const auto& [name, service] : services()) {
+      if (auto tool = made(name, service)) tools.push_back(*std::move(tool));
     }
     return tools;
   }
 
+  [[nodiscard]] std::optional<McpTool> find(std::string_view name) const {
+    if (const auto step = steps_.find(name); step != steps_.end())
+      return made(step->first, step->second);
+    if (others_ == RegisteredServices::of_the_flow) return {};
+    const auto others = services();
+    const auto other = others.find(name);
+    if (other == others.end()) return {};
+    return made(other->first, other->second);
+  }
+
  private:
+  /// By the names of their tools, if they are some.
+  [[nodiscard]] std::map<std::string, std::string, std::less<>> services() const {
+    auto all = steps_;
+    if (others_ == RegisteredServices::of_the_flow) return all;
+    std::vector<std::string> others = registry_.names();
+    std::erase_if(others, [this](const std::string& name) { return in_flow_.contains(name); });
+    ToolNames names = names_;
+    all.merge(names.give(others));
+    return all;
+  }
+
+  /// Nothing: it is not registered, or its card makes it none.
+  [[nodiscard]] std::optional<McpTool> made(const std::string& name,
+                                            const std::string& service) const {
+    const auto found = registry_.find(service);
+    if (!found) return {};
+    const services::ServiceCard& card = found->card;
+    const bool step = in_flow_.contains(service);
+    if (!step && card.description.empty() && card.input_schema.empty()) return {};
+    const auto input = object_schema(card.input_schema);
+    if (!input) return {};
+    McpTool tool = service_tool(
+        name, service, std::make_shared<services::RegisteredService>(service, registry_, reach_));
+    if (!card.description.empty()) tool.description = card.description;
+    tool.input_schema = *input;
+    tool.output_schema = object_schema(card.output_schema).value_or(tool.output_schema);
+    tool.counted_as = "service";
+    return tool;
+  }
+
   services::ServiceRegistry& registry_;
   services::RegisteredService::Reach reach_;
+  RegisteredServices others_;
+  std::map<std::string, std::string, std::less<>> steps_;  // Tool → service, of the flow.
+  std::set<std::string, std::less<>> in_flow_;
   ToolNames names_;
-  std::set<std::string> steps_;  // Of the flow, that register themselves.
 };
 
 }  // namespace
 
 McpTools mcp_tools(const McpToolSources& from) {
   std::vector<McpTool> tools;
-  if (from.answering != nullptr && answers(from.answering->runner.spec()))
+  if (from.answering != nullptr && answers(from.answering->runner->spec()))
     tools.push_back(ask_tool(*from.answering));
   if (!from.json_endpoint.empty()) {
     add(tools, from.routes, from.json_endpoint,
@@ -402,18 +471,28 @@ McpTools mcp_tools(const McpToolSources& from) {
         as_it_is);
   }
   ToolNames names(tools);
-  for (const CustomService& custom : from.customs) {
-    const auto name = names.take(custom.name);
-    if (!name) continue;
+  std::vector<std::string> customs;
+  for (const CustomService& custom : from.customs) customs.push_back(custom.name);
+  std::map<std::string, std::string, std::less<>> steps;  // That register themselves.
+  for (auto& [name, service] : names.give(customs)) {
+    if (registers_itself(from.flow, service)) {
+      steps.emplace(name, service);
+      continue;
+    }
+    const auto custom = std::ranges::find(from.customs, service, &CustomService::name);
     // Not owned: it outlives the gateway.
-    McpTool tool = service_tool(
-        custom.name, std::shared_ptr<contract::Service>(std::shared_ptr<void>(), &custom.service));
-    tool.name = *name;
-    tools.push_back(std::move(tool));
+    tools.push_back(service_tool(
+        name, service,
+        std::shared_ptr<contract::Service>(std::shared_ptr<void>(), &custom->service)));
   }
-  McpTools all{.own = std::move(tools), .registered = {}};
-  if (from.registry != nullptr && from.reach)
-    all.registered = RegisteredTools(from, std::move(names));
+  McpTools all{.own = std::move(tools)};
+  if (from.registry != nullptr && from.reach) {
+    // Shared by both ways to ask.
+    const auto registered =
+        std::make_shared<const RegisteredTools>(from, std::move(steps), std::move(names));
+    all.registered = [registered] { return registered->all(); };
+    all.find_registered = [registered](std::string_view name) { return registered->find(name); };
+  }
   return all;
 }
 

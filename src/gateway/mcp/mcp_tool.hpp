@@ -2,6 +2,7 @@
 
 #include <boost/json/object.hpp>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,7 +55,15 @@ struct McpTool {
 struct McpTools {
   std::vector<McpTool> own;
   /// Those of services that registered themselves, as they are now; empty: none ever.
-  std::function<std::vector<McpTool>()> registered;
+  std::function<std::vector<McpTool>()> registered = {};
+  /// The one of them with that name; empty as `registered` is.
+  std::function<std::optional<McpTool>(std::string_view name)> find_registered = {};
+};
+
+/// Whose registered services are tools.
+enum class RegisteredServices {
+  of_the_flow,  ///< Anybody may register one, and it is called from here: only what the flow calls.
+  all,          ///< Who registers one has a key.
 };
 
 /// Of what a deployment's tools are made. What `answering` refers to must outlive the tools.
@@ -65,15 +74,19 @@ struct McpToolSources {
   const flow::FlowSpec& flow;
   const std::vector<Route>& routes;  ///< What they answer, tools answer.
   Services services;
-  std::vector<CustomService> customs;             ///< Of the flow, at a place that it names.
-  services::ServiceRegistry* registry = nullptr;  ///< May be null.
-  services::RegisteredService::Reach reach;       ///< Of what is in the registry.
+  /// Of the flow, and a tool each, see Collaborators; those that the flow gives no URL are one
+  /// while they are registered.
+  std::vector<CustomService> customs;
+  RegisteredServices others = RegisteredServices::of_the_flow;  ///< That are not in the flow.
+  services::ServiceRegistry* registry = nullptr;                ///< May be null.
+  services::RegisteredService::Reach reach;                     ///< Of what is in the registry.
 };
 
 /// `ask` (a flow that ends with an answer), a tool named after the endpoint of a flow that passes
-/// JSON, `search`, `embed`, `rerank`: those that the deployment has; and each service of the user's
-/// own, by its name: those of the flow, and those that registered themselves with a description or
-/// an input schema. Tools are called with objects, so a service that takes no object is none.
+/// JSON, `search`, `embed`, `rerank`: those that the deployment has; and by their names services of
+/// the user's own: `customs`, and of `others` those with a description or an input schema. Tools
+/// are called with objects, so a service that takes no object is none. A service of the flow that
+/// is not among `customs` is never one, whoever registers it.
 [[nodiscard]] McpTools mcp_tools(const McpToolSources& from);
 
 }  // namespace opaline::gateway

@@ -34,13 +34,14 @@ class McpToolTest : public testing::Test {
                                 .routes = routes_,
                                 .services = services_,
                                 .customs = customs_,
+                                .others = others_,
                                 .registry = &registered_,
                                 .reach = &reach}),
                      "1", metrics_);
     base::EventLoop loop(1);
     contract::RpcRequest request{
         .id = json::value(1), .method = std::move(method), .parameters = std::move(parameters)};
-    McpExchange exchange{.charge = [] { return base::Result<void>(); }};
+    McpExchange exchange{.charge = [this] { return charged_; }};
     const auto said = run(loop, server.answer(std::move(request), std::move(exchange)));
     return json::parse(said.value()).as_object();
   }
@@ -58,6 +59,11 @@ class McpToolTest : public testing::Test {
   }
   void put(std::string_view name, services::ServiceCard card) {
     ASSERT_TRUE(registered_.put(name, {.url = "http://h/x"}, std::move(card)));
+  }
+  /// A first step, which registers itself.
+  void add_step(const std::string& name) {
+    flow_.services.push_back({.name = name, .kind = ServiceKind::custom});
+    customs_.push_back({name, any_});
   }
   json::object hints(const std::string& tool) {
     return told().at(tool).at("annotations").as_object();
@@ -88,6 +94,8 @@ class McpToolTest : public testing::Test {
   flow::FlowSpec flow_;
   std::string description_;
   std::vector<CustomService> customs_;
+  RegisteredServices others_ = RegisteredServices::all;
+  base::Result<void> charged_;
   services::ServiceRegistry registered_;
   base::MetricRegistry registry_;
   GatewayMetrics metrics_{registry_};
@@ -145,7 +153,7 @@ TEST_F(McpToolTest, OffersTheServicesOfTheFlow) {
 }
 
 TEST_F(McpToolTest, OffersWhatIsRegisteredAsLongAsItIs) {
-  flow_.services = {{.name = "step", .kind = ServiceKind::custom}};
+  add_step("step");
   put("described", {.description = "Translates"});
   put("shaped", {.input_schema = {{"required", {"text"}}},
                  .output_schema = {{"type", "object"}, {"required", {"at"}}}});
@@ -163,6 +171,57 @@ TEST_F(McpToolTest, OffersWhatIsRegisteredAsLongAsItIs) {
   EXPECT_FALSE(tools.contains("list")) << "a tool takes an object";
   ASSERT_TRUE(registered_.remove("described", ""));
   EXPECT_FALSE(told().contains("described"));
+}
+
+TEST_F(McpToolTest, CallsNothingThatOnlyAStrangerRegistered) {
+  others_ = RegisteredServices::of_the_flow;
+  add_step("step");
+  put("step", {});
+  put("stranger", {.description = "Anybody without a key may say so"});
+  const auto tools = told();
+  EXPECT_TRUE(tools.contains("step"));
+  EXPECT_FALSE(tools.contains("stranger"));
+  EXPECT_EQ(answer("tools/call", {{"name", "step"}}).count("error"), 0u);
+  EXPECT_EQ(answer("tools/call", {{"name", "stranger"}}).at("error").at("code").as_int64(), -32602);
+}
+
+TEST_F(McpToolTest, LetsNobodyPastTheStepsBeforeOne) {
+  // In the flow, but not among those that anybody may call.
+  flow_.services = {{.name = "inner", .kind = ServiceKind::custom}};
+  put("inner", {.description = "Trusts what the guardrail lets through"});
+  EXPECT_FALSE(told().contains("inner"));
+  EXPECT_TRUE(answer("tools/call", {{"name", "inner"}}).contains("error"));
+}
+
+TEST_F(McpToolTest, GivesAnExactNameToWhoHasIt) {
+  for (const char* name : {"pay.out", "pay_out"}) {
+    any_.set([](const auto&, const auto&) -> base::Result<contract::Reply> {
+      return contract::JsonReply{.body = json::object()};
+    });
+    customs_.push_back({name, any_});
+    put(std::string("far.") + name, {.description = "d"});
+  }
+  put("far_pay_out", {.description = "d"});
+  const auto tools = told();
+  EXPECT_EQ(tools.at("pay_out").at("title").as_string(), "pay_out");
+  EXPECT_EQ(tools.at("pay_out_service").at("title").as_string(), "pay.out");
+  EXPECT_EQ(tools.at("far_pay_out").at("title").as_string(), "far_pay_out");
+  EXPECT_EQ(tools.at("far_pay_out_service").at("title").as_string(), "far.pay.out");
+}
+
+TEST_F(McpToolTest, LeavesAServiceItsArguments) {
+  any_.set([](const auto& asked, const auto&) -> base::Result<contract::Reply> {
+    return contract::JsonReply{.body = std::get<contract::JsonRequest>(asked).body};
+  });
+  customs_.push_back({"river", any_});
+  const auto said = called("river", {{"stream", "Akerselva"}});
+  EXPECT_EQ(json::serialize(said.at("structuredContent")), R"({"stream":"Akerselva"})");
+}
+
+TEST_F(McpToolTest, ChargesACallBeforeItLooksUpWhatIsCalled) {
+  charged_ = base::fail(base::ErrorCode::resource_exhausted, "too many requests");
+  const auto refused = called("nobody", {});
+  EXPECT_EQ(refused.at("content").at(0).at("text").as_string(), "too many requests");
 }
 
 TEST_F(McpToolTest, CallsARegisteredServiceThroughItsInstances) {

@@ -108,6 +108,14 @@ std::vector<RegisteredCard> ServiceRegistry::list() {
   return all;
 }
 
+std::vector<std::string> ServiceRegistry::names() {
+  const std::lock_guard lock(mutex_);
+  forget_expired();
+  std::vector<std::string> all;
+  for (const auto& [name, entry] : entries_) all.push_back(name);
+  return all;
+}
+
 std::optional<RegisteredCard> ServiceRegistry::find(std::string_view name) {
   const std::lock_guard lock(mutex_);
   forget_expired();

@@ -62,6 +62,8 @@ class ServiceRegistry {
 
   /// Services with at least one live instance, by name.
   [[nodiscard]] std::vector<RegisteredCard> list();
+  /// Those services' names alone.
+  [[nodiscard]] std::vector<std::string> names();
   [[nodiscard]] std::optional<RegisteredCard> find(std::string_view name);
   /// Who is asked next.
   struct Turn {
