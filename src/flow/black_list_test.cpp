@@ -4,7 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <boost/json/parse.hpp>
+#include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
+
+#include "base/limits.hpp"
 
 namespace opaline::flow {
 namespace {
@@ -51,6 +56,25 @@ TEST_F(BlackListTest, WhatCannotBeReadIsAnErrorThatSaysWhy) {
             "regular expression of RE2: invalid perl operator: (?!");
   EXPECT_THAT(message(R"({"downstream_black_list":["x",7]})"), HasSubstr("is no text"));
   EXPECT_THAT(message(R"({"downstream_black_list":".*"})"), HasSubstr("is no list"));
+}
+
+TEST_F(BlackListTest, NamesAStepOnceHoweverManyPatternsMatch) {
+  EXPECT_THAT(*listed(R"({"downstream_black_list":["llm2","^llm",".*"]})").value(),
+              ElementsAre(2, 1, 3));
+}
+
+TEST_F(BlackListTest, MoreThanAFlowCanNeedIsRefused) {
+  const auto code = [this](std::size_t patterns, std::size_t bytes) {
+    boost::json::array list(patterns, boost::json::value(std::string(bytes, 'x')));
+    boost::json::object output;
+    output.emplace("downstream_black_list", std::move(list));
+    const auto found = black_listed(std::move(output), graph_, 0);
+    return found ? std::optional<base::ErrorCode>() : found.error().code;
+  };
+  EXPECT_EQ(code(limits::kFlowSteps, 1), std::nullopt);
+  EXPECT_EQ(code(limits::kFlowSteps + 1, 1), base::ErrorCode::failed_precondition);
+  EXPECT_EQ(code(1, 4096), std::nullopt);
+  EXPECT_EQ(code(1, 4097), base::ErrorCode::failed_precondition);
 }
 
 }  // namespace
