@@ -1,6 +1,6 @@
 #include "flow/usage_stream.hpp"
 
-#include <algorithm>
+#include <cstddef>
 #include <string_view>
 #include <utility>
 
@@ -12,13 +12,16 @@
 namespace opaline::flow {
 namespace {
 
-/// Where the first event of `bytes` ends; npos when it does not.
-std::size_t end_of_event(std::string_view bytes) {
-  const std::size_t plain = bytes.find("\n\n");
-  const std::size_t returned = bytes.find("\r\n\r\n");
-  const std::size_t first = std::min(plain, returned);
-  if (first == std::string_view::npos) return first;
-  return first + (first == plain ? 2 : 4);
+/// Whether it may tell a usage. Many servers send `"usage":null` with each token, which is none and
+/// not worth parsing.
+bool may_tell_usage(std::string_view event) {
+  constexpr std::string_view kKey = "\"usage\"";
+  for (std::size_t at = event.find(kKey); at != event.npos; at = event.find(kKey, at)) {
+    at += kKey.size();
+    const std::size_t value = event.find_first_not_of(" \t:", at);
+    if (value != event.npos && !event.substr(value).starts_with("null")) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -40,27 +43,49 @@ base::Task<base::Result<std::optional<std::string>>> UsageStream::next() {
     }
     come_ += **bytes;
     std::string whole = take_events();
-    if (come_.size() > limits::kEventBytes) whole += std::exchange(come_, {});
+    if (come_.size() > limits::kEventBytes) {
+      whole += std::exchange(come_, {});
+      scanned_ = 0;
+      kept_ = true;
+    }
     if (!whole.empty()) co_return whole;
   }
 }
 
 std::string UsageStream::take_events() {
-  std::string kept;
+  std::string passed;
   std::size_t begin = 0;
-  for (;;) {
-    const std::string_view rest = std::string_view(come_).substr(begin);
-    const std::size_t size = end_of_event(rest);
-    if (size == std::string_view::npos) break;
-    if (keeps(rest.substr(0, size))) kept += rest.substr(0, size);
-    begin += size;
+  while (scanned_ < come_.size()) {
+    const std::string_view rest = std::string_view(come_).substr(scanned_);
+    if (std::exchange(after_return_, false) && rest.front() == '\n') {
+      ++scanned_;
+      if (scanned_ - begin > 1) continue;
+      // The end of the event before, which has gone where it goes.
+      if (kept_) passed += '\n';
+      begin = scanned_;
+      continue;
+    }
+    const std::size_t end = rest.find_first_of("\r\n");
+    if (end != 0) blank_ = false;
+    if (end == rest.npos) {
+      scanned_ = come_.size();
+      break;
+    }
+    scanned_ += end + 1;
+    after_return_ = rest[end] == '\r';
+    if (!std::exchange(blank_, true)) continue;
+    const std::string_view event = std::string_view(come_).substr(begin, scanned_ - begin);
+    kept_ = keeps(event);
+    if (kept_) passed += event;
+    begin = scanned_;
   }
   come_.erase(0, begin);
-  return kept;
+  scanned_ -= begin;
+  return passed;
 }
 
 bool UsageStream::keeps(std::string_view event) {
-  if (!event.contains("\"usage\"")) return true;
+  if (!may_tell_usage(event)) return true;
   contract::EventParser parser;
   if (!parser.feed(event)) return true;
   const auto one = parser.next();

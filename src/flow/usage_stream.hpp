@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +34,11 @@ class UsageStream final : public contract::ByteStream {
   std::shared_ptr<std::optional<contract::Usage>> found_;  // Shared with the step's report.
   bool events_;
   std::string come_;  // The beginning of an event.
+  // Where its blank line is looked for, as contract::EventParser knows lines.
+  std::size_t scanned_ = 0;    // Of come_.
+  bool blank_ = true;          // Nothing has come of the line being read.
+  bool after_return_ = false;  // A line feed that comes now belongs to the carriage return.
+  bool kept_ = true;           // The event before was passed on.
 };
 
 }  // namespace opaline::flow
