@@ -82,8 +82,9 @@ base::Result<JsonStep> BuiltFlow::build_step(const StepFlow& flow, const StepSpe
   }
   if (spec.cache) {
     step.service = &keep(std::make_unique<StepCache>(
-        *step.service,
-        StepCache::Settings{.keep = *spec.cache, .bytes_max = limits::kStepCacheBytes}));
+        *step.service, StepCache::Settings{.keep = *spec.cache,
+                                           .bytes_max = limits::kStepCacheBytes,
+                                           .generates = step.generates}));
   }
   return step;
 }

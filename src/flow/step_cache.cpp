@@ -2,10 +2,30 @@
 
 #include <boost/json/serialize.hpp>
 #include <utility>
+#include <vector>
 
 #include "base/assert.hpp"
 
 namespace opaline::flow {
+namespace {
+
+/// Sets what the answer says it cost to 0.
+void clear_usage(boost::json::value& answer) {
+  auto* object = answer.if_object();
+  auto* usage = object ? object->if_contains("usage") : nullptr;
+  if (usage == nullptr) return;
+  std::vector<boost::json::value*> open{usage};
+  while (!open.empty()) {
+    boost::json::value& one = *open.back();
+    open.pop_back();
+    if (one.is_number()) one = 0;
+    if (auto* inside = one.if_object()) {
+      for (auto& [key, value] : *inside) open.push_back(&value);
+    }
+  }
+}
+
+}  // namespace
 
 StepCache::StepCache(contract::Service& service, Settings settings)
     : service_(service), settings_(std::move(settings)) {
@@ -42,7 +62,8 @@ std::optional<boost::json::value> StepCache::find(const std::string& key) {
   return entries_.front().answer;
 }
 
-void StepCache::keep(std::string key, const boost::json::value& answer) {
+void StepCache::keep(std::string key, boost::json::value answer) {
+  if (settings_.generates) clear_usage(answer);
   const std::size_t bytes = key.size() + boost::json::serialize(answer).size();
   if (bytes > settings_.bytes_max) return;
   const std::lock_guard lock(mutex_);
@@ -50,7 +71,7 @@ void StepCache::keep(std::string key, const boost::json::value& answer) {
   if (const auto place = places_.find(key); place != places_.end()) drop(place->second);
   while (bytes_ + bytes > settings_.bytes_max) drop(std::prev(entries_.end()));
   entries_.push_front({.key = std::move(key),
-                       .answer = answer,
+                       .answer = std::move(answer),
                        .bytes = bytes,
                        .until = settings_.now() + settings_.keep});
   places_.emplace(entries_.front().key, entries_.begin());

@@ -24,6 +24,8 @@ class StepCache final : public contract::Service {
   struct Settings {
     Clock::duration keep;   ///< How long an answer holds.
     std::size_t bytes_max;  ///< Of questions and answers as JSON text.
+    /// The service generates: what an answer has as `usage` is told as 0 when it is given again.
+    bool generates = false;
     std::function<Clock::time_point()> now = &Clock::now;
   };
 
@@ -46,7 +48,7 @@ class StepCache final : public contract::Service {
   };
 
   std::optional<boost::json::value> find(const std::string& key);
-  void keep(std::string key, const boost::json::value& answer);
+  void keep(std::string key, boost::json::value answer);
   void drop(std::list<Entry>::iterator entry);
 
   contract::Service& service_;

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <string_view>
+
 #include "flow/scripted_service.hpp"
 
 namespace opaline::flow {
@@ -12,6 +16,9 @@ using contract::JsonReply;
 using contract::JsonRequest;
 using contract::Reply;
 using contract::Request;
+
+constexpr std::string_view kSpent =
+    R"({"n":7,"usage":{"prompt_tokens":5,"of":{"cached_tokens":2}}})";
 
 class StepCacheTest : public testing::Test {
  protected:
@@ -88,6 +95,26 @@ TEST_F(StepCacheTest, DropsWhatWasUsedLongestAgo) {
   EXPECT_EQ(asked_, 3);
   (void)ask("22222");
   EXPECT_EQ(asked_, 4);
+}
+
+TEST_F(StepCacheTest, AnAnswerGivenAgainCostsNothing) {
+  service_.script = [](const Request&) -> base::Result<Reply> {
+    return JsonReply{.body = boost::json::parse(kSpent)};
+  };
+  const auto answer = [this](StepCache& cache) {
+    Outcome<base::Result<Reply>> outcome;
+    outcome.of(loop_, cache.call(JsonRequest{.body = "x"}, {}));
+    settle(loop_);
+    return boost::json::serialize(std::get<JsonReply>(*outcome.value()).body);
+  };
+  StepCache::Settings settings{.keep = 10s, .bytes_max = 4096};
+  StepCache plain(service_, settings);
+  settings.generates = true;
+  StepCache generating(service_, settings);
+  EXPECT_EQ(answer(generating), kSpent);
+  EXPECT_EQ(answer(generating), R"({"n":7,"usage":{"prompt_tokens":0,"of":{"cached_tokens":0}}})");
+  EXPECT_EQ(answer(plain), kSpent);
+  EXPECT_EQ(answer(plain), kSpent) << "its usage may be anything";
 }
 
 TEST_F(StepCacheTest, DoesNotKeepWhatIsTooLarge) {
