@@ -49,6 +49,20 @@ bool wants_usage(const json::value& request) {
   return wanted != nullptr && wanted->is_bool() && wanted->get_bool();
 }
 
+/// Of all answers of a map; nothing when none told.
+std::optional<contract::Usage> usage_of_all(const json::array& answers) {
+  std::optional<contract::Usage> all;
+  for (const json::value& answer : answers) {
+    const auto one = contract::usage_of(answer);
+    if (!one) continue;
+    if (!all) all.emplace();
+    all->prompt_tokens += one->prompt_tokens;
+    all->completion_tokens += one->completion_tokens;
+    all->cached_tokens += one->cached_tokens;
+  }
+  return all;
+}
+
 base::Result<json::value> merged(const std::vector<const json::value*>& parts, Merge how) {
   if (how == Merge::list) {
     json::array list;
@@ -334,12 +348,14 @@ base::Task<base::Result<void>> JsonRun::map(Graph::Node node, Clock::time_point 
     OPALINE_CO_TRY(answers, co_await map_call(step.call(), std::move(inputs), step.map->concurrency,
                                               context()));
   }
+  std::optional<contract::Usage> usage;
+  if (step.generates) usage = usage_of_all(answers);
   if (step.output) {
     const json::array given = std::move(answers);
     OPALINE_CO_TRY(answers, render_each(node, *step.output, items, &given));
   }
   put(node, json::value(std::move(answers)));
-  report(node, started, nullptr);
+  report(node, started, nullptr, usage);
   co_return base::Result<void>();
 }
 
@@ -374,18 +390,26 @@ void JsonRun::take_stream(Graph::Node node, Clock::time_point started, Delivery 
         std::move(stream), wanted ? UsageStream::Chunk::passed_on : UsageStream::Chunk::left_out,
         usage);
   Graph::Node place = node;
+  std::optional<RunStream::Relay> relay;
   if (delivery == Delivery::relayed) {
     place = graph_.successors(node).front();
     plan().skip(place);
-    stream = std::make_unique<SentenceRelay>(std::move(stream), flow_.steps[place].call(),
-                                             graph_.name(place), context());
+    const JsonStep& through = flow_.steps[place];
+    const auto failed_after = std::make_shared<std::optional<Clock::duration>>();
+    relay = {.name = graph_.name(place), .kind = through.kind, .failed_after = failed_after};
+    stream = std::make_unique<SentenceRelay>(
+        std::move(stream),
+        SentenceRelay::Step{
+            .call = through.call(), .name = graph_.name(place), .failed_after = failed_after},
+        context());
   }
   if (hooks_) stream = hooks_->align_stream(std::move(stream), site(node));
   auto kept = std::make_unique<RunStream>(std::move(stream),
                                           RunStream::Step{.name = graph_.name(node),
                                                           .kind = flow_.steps[node].kind,
                                                           .started = started,
-                                                          .usage = std::move(usage)},
+                                                          .usage = std::move(usage),
+                                                          .relay = std::move(relay)},
                                           observer_, cancellation());
   streams_.push_back(kept.get());
   put(place, std::unique_ptr<contract::ByteStream>(std::move(kept)));

@@ -195,6 +195,17 @@ TEST_F(ShapedStepsTest, AnOutputOfAMapIsThatOfEachElement) {
   EXPECT_EQ(text(reply.find("each")->output), R"([{"of":7,"at":0,"said":7}])");
 }
 
+TEST_F(ShapedStepsTest, AMapCostsWhatItsAnswersCost) {
+  shaped("each", {{"each", says(R"({"usage":{"prompt_tokens":5,"completion_tokens":2}})")}},
+         [](JsonFlow& flow) {
+           step(flow, "each").generates = true;
+           step(flow, "each").map = MapPolicy{.over = expression("request")};
+           step(flow, "each").output = value("\"${item}\"");
+         });
+  EXPECT_EQ(text(ask("[1,2,3]").find("each")->output), "[1,2,3]");
+  EXPECT_EQ(tokens_, (std::vector<std::string>{"each 15+6"}));
+}
+
 TEST_F(ShapedStepsTest, TheFirstElementThatFailsStopsTheOthers) {
   shaped("each",
          {{"each",

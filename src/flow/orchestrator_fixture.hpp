@@ -92,11 +92,15 @@ class OrchestratorTest : public testing::Test {
   }
 
   void start(JsonFlowRequest request, StepHooks* hooks = nullptr) {
-    outcome_.of(
-        loop_, orchestrator_->schedule(
-                   std::move(request), context_, hooks, [this](const StepReport& report) {
-                     reports_.push_back(std::string(report.step) + (report.error ? " failed" : ""));
-                   }));
+    outcome_.of(loop_, orchestrator_->schedule(
+                           std::move(request), context_, hooks, [this](const StepReport& report) {
+                             const std::string step(report.step);
+                             reports_.push_back(step + (report.error ? " failed" : ""));
+                             if (!report.usage) return;
+                             tokens_.push_back(step + " " +
+                                               std::to_string(report.usage->prompt_tokens) + "+" +
+                                               std::to_string(report.usage->completion_tokens));
+                           }));
     settle(loop_);
   }
   JsonFlowReply run(JsonFlowRequest request, StepHooks* hooks = nullptr) {
@@ -142,6 +146,7 @@ class OrchestratorTest : public testing::Test {
   base::EventLoop loop_;
   Journal journal_;
   std::vector<std::string> reports_;
+  std::vector<std::string> tokens_;  // "llm 7+2" of each report that tells them.
   std::vector<std::unique_ptr<ScriptedService>> made_;
   std::map<std::string, ScriptedService*> services_;
   std::vector<JsonStep> steps_;

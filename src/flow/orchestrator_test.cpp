@@ -121,6 +121,33 @@ TEST_F(OrchestratorTest, AStreamGoesThroughTheOneStepThatFollows) {
   EXPECT_EQ(read(stream(reply, "upper")), "data: b'ONE.'\n\ndata: [DONE]\n\n");
 }
 
+TEST_F(OrchestratorTest, WhatAStreamGoesThroughIsBlamedForItsOwnFailures) {
+  flow("llm>upper",
+       {{"llm", streams({"data: b'One.'\n\ndata: [DONE]\n\n"})},
+        {"upper",
+         [](const json::value&, bool) -> base::Result<Reply> {
+           return base::fail(ErrorCode::unavailable, "down");
+         }}},
+       {"llm"});
+  auto reply = run({.inputs = of("{}"), .parameters = {}, .stream = true});
+  Outcome<base::Result<std::optional<std::string>>> next;
+  next.of(loop_, stream(reply, "upper").next());
+  settle(loop_);
+  ASSERT_FALSE(next.value());
+  EXPECT_EQ(next.value().error().message, "step 'upper': down");
+  EXPECT_EQ(next.value().error().step, "upper");
+  reply = {};
+  EXPECT_THAT(reports_, ElementsAre("upper failed", "llm"));
+}
+
+TEST_F(OrchestratorTest, AStreamGoesNoFurtherThanWhereItBreaksOff) {
+  flow("llm>upper", {{"llm", streams({"data: b'One"})}}, {"llm"});
+  auto reply = run({.inputs = of("{}"), .parameters = {}, .stream = true});
+  EXPECT_EQ(read(stream(reply, "upper")),
+            "ERROR step 'llm': it broke off in the middle of an answer");
+  EXPECT_THAT(reports_, ElementsAre("llm failed"));
+}
+
 TEST_F(OrchestratorTest, AStreamWithLongerWaysToGoIsAskedForWhole) {
   flow("llm>b b>c", {{"llm", streams({})}}, {"llm"});
   auto reply = run({.inputs = of("{}"), .parameters = {}, .stream = true});

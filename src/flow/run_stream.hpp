@@ -20,11 +20,20 @@ class RunStream final : public contract::ByteStream {
  public:
   using Clock = base::Context::Clock;
 
+  /// A step that the answer goes through (see SentenceRelay).
+  struct Relay {
+    std::string name;
+    contract::ServiceKind kind;
+    /// Filled when it fails: how long the call that failed took. It has named itself in the error.
+    std::shared_ptr<const std::optional<Clock::duration>> failed_after;
+  };
+
   struct Step {
     std::string name;
     contract::ServiceKind kind;
     Clock::time_point started;
     std::shared_ptr<const std::optional<contract::Usage>> usage;  ///< Filled while it is read.
+    std::optional<Relay> relay = {};
   };
 
   RunStream(std::unique_ptr<contract::ByteStream> answer, Step step, StepObserver observer,
@@ -45,7 +54,15 @@ class RunStream final : public contract::ByteStream {
   [[nodiscard]] const std::string& content_type() const override { return answer_->content_type(); }
   base::Task<base::Result<std::optional<std::string>>> next() override {
     auto bytes = co_await answer_->next();
-    if (!bytes) {
+    if (!bytes && step_.relay && *step_.relay->failed_after) {
+      if (observer_) {
+        observer_({.step = step_.relay->name,
+                   .kind = step_.relay->kind,
+                   .took = **step_.relay->failed_after,
+                   .error = &bytes.error()});
+      }
+      end(nullptr);
+    } else if (!bytes) {
       bytes = base::fail(step_error(step_.name, std::move(bytes).error()));
       end(&bytes.error());
     } else if (!*bytes) {

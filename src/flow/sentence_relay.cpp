@@ -43,12 +43,9 @@ std::string word_events(std::string_view text) {
 
 }  // namespace
 
-SentenceRelay::SentenceRelay(std::unique_ptr<contract::ByteStream> answer, StepCall step,
-                             std::string name, base::Context context)
-    : answer_(std::move(answer)),
-      step_(step),
-      name_(std::move(name)),
-      context_(std::move(context)) {}
+SentenceRelay::SentenceRelay(std::unique_ptr<contract::ByteStream> answer, Step step,
+                             base::Context context)
+    : answer_(std::move(answer)), step_(std::move(step)), context_(std::move(context)) {}
 
 base::Task<base::Result<std::optional<std::string>>> SentenceRelay::next() {
   if (ended_) co_return std::nullopt;
@@ -102,13 +99,16 @@ base::Task<base::Result<void>> SentenceRelay::gather_whole() {
 }
 
 base::Task<base::Result<std::string>> SentenceRelay::pass_on(std::string sentence) {
-  const auto wrong = [this](base::Error error) {
-    return base::fail(step_error(name_, std::move(error)));
+  const Clock::time_point started = Clock::now();
+  const auto wrong = [this, started](base::Error error) {
+    *step_.failed_after = Clock::now() - started;
+    return base::fail(step_error(step_.name, std::move(error)));
   };
   boost::json::object body;
   body.emplace("text", std::move(sentence));
   contract::JsonRequest request{.body = std::move(body), .stream = false};
-  auto reply = co_await call_step(step_, std::move(request), context_, step_.until(context_));
+  auto reply =
+      co_await call_step(step_.call, std::move(request), context_, step_.call.until(context_));
   if (!reply) co_return wrong(std::move(reply).error());
   const auto* answer = std::get_if<contract::JsonReply>(&*reply);
   const auto* object = answer ? answer->body.if_object() : nullptr;

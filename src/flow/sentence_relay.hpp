@@ -21,9 +21,17 @@ namespace opaline::flow {
 /// thread.
 class SentenceRelay final : public contract::ByteStream {
  public:
-  /// @param name of the step, for errors. Its timeout holds for each sentence.
-  SentenceRelay(std::unique_ptr<contract::ByteStream> answer, StepCall step, std::string name,
-                base::Context context);
+  using Clock = base::Context::Clock;
+
+  /// The step that the answer goes through. Its timeout holds for each sentence.
+  struct Step {
+    StepCall call;
+    std::string name;  ///< For errors.
+    /// Set when the step fails, not when the answer does: how long the call that failed took.
+    std::shared_ptr<std::optional<Clock::duration>> failed_after;
+  };
+
+  SentenceRelay(std::unique_ptr<contract::ByteStream> answer, Step step, base::Context context);
 
   [[nodiscard]] const std::string& content_type() const override { return content_type_; }
   /// @error of the answer, or of the step, led by its name; unavailable: the answer ended neither
@@ -38,8 +46,7 @@ class SentenceRelay final : public contract::ByteStream {
   base::Task<base::Result<std::string>> pass_on(std::string sentence);
 
   std::unique_ptr<contract::ByteStream> answer_;
-  const StepCall step_;
-  std::string name_;
+  const Step step_;
   base::Context context_;
   std::string content_type_ = "text/event-stream";
   EventText text_;

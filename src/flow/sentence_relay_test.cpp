@@ -36,7 +36,10 @@ class SentenceRelayTest : public testing::Test {
   /// All that comes out, then "ERROR …" if it ends so.
   std::string relay(std::vector<std::string> pieces, std::string type = "text/event-stream") {
     SentenceRelay relay(std::make_unique<Pieces>(std::move(pieces), &journal_, std::move(type)),
-                        {.service = &step_}, "upper", {});
+                        {.call = {.service = &step_},
+                         .name = "upper",
+                         .failed_after = std::make_shared<std::optional<base::Clock::duration>>()},
+                        {});
     std::string all;
     for (;;) {
       Outcome<base::Result<std::optional<std::string>>> next;
