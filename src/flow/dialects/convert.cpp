@@ -25,9 +25,18 @@ Written written(const StepFlow& flow, Dialect to) {
   OPALINE_ASSERT(false);
 }
 
-void add_comment(std::string& text, const std::string& line) {
+/// On one line, whatever the names in it: nothing of it may become a key.
+void add_comment(std::string& text, std::string line) {
+  // NEL, LS and PS, which end a line for some readers of YAML.
+  for (const std::string_view end : {"\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9"}) {
+    for (std::size_t at = line.find(end); at != std::string::npos; at = line.find(end, at)) {
+      line.replace(at, end.size(), " ");
+    }
+  }
   text += "# ";
-  for (const char c : line) text += c == '\n' ? ' ' : c;
+  for (const char c : line) {
+    text += static_cast<unsigned char>(c) < ' ' || c == '\x7f' ? ' ' : c;
+  }
   text += '\n';
 }
 

@@ -152,5 +152,37 @@ TEST(Convert, MistakesAreThoseOfTheFile) {
       << made.error().message;
 }
 
+TEST(Convert, SwitchesThatShareTheirArmsEnd) {
+  std::string text =
+      "flow: a\nsteps:\n  s0: {switch: [{when: \"${request.k == 'a'}\", then: a0}, {when: "
+      "\"${request.k == 'b'}\", then: b0}]}\n";
+  const std::string arms =
+      ": {switch: [{when: \"${request.k == 'a'}\", then: a%}, {when: \"${request.k == 'b'}\", "
+      "then: b%}]}\n";
+  const int levels = 25;
+  for (int i = 0; i < levels; ++i) {
+    for (const char* const side : {"  a", "  b"}) {
+      std::string line = side + std::to_string(i) + arms;
+      for (std::size_t at = line.find('%'); at != std::string::npos; at = line.find('%')) {
+        line.replace(at, 1, std::to_string(i + 1));
+      }
+      text += line;
+    }
+  }
+  for (const char* const side : {"  a", "  b"}) {
+    text += side + std::to_string(levels) + ": {uses: 'http://h/v1/chat/completions'}\n";
+  }
+  EXPECT_FALSE(to(Dialect::gmc, text).losses.empty());
+}
+
+TEST(Convert, NamesCannotEndTheirComment) {
+  const Converted made =
+      to(Dialect::opaline,
+         "micro_services: [{service_name: \"x\\r\\u2028evil: 1\\e\"}]\n"
+         "mega_service: [{image: opea/chatqna, envs: [{LLM_SERVER_HOST_IP: h}]}]\n");
+  EXPECT_TRUE(made.text.contains("# not called by the flow: x  evil: 1 \n")) << made.text;
+  read(made.text);
+}
+
 }  // namespace
 }  // namespace opaline::flow

@@ -180,6 +180,25 @@ TEST(Gmc, NodesThatAreReachedAgainAndAgainEndAtTheLimit) {
   EXPECT_TRUE(message(gmc(nodes)).contains("a flow has at most 256 steps")) << message(gmc(nodes));
 }
 
+TEST(Gmc, WhatDoublesWithEachStepEnds) {
+  std::string steps_text;
+  for (int i = 0; i < 40; ++i) steps_text += "      - {nodeName: inner, data: $response}\n";
+  const std::string text =
+      gmc("    root:\n      routerType: Switch\n      steps:\n" + steps_text +
+          "    inner: {routerType: Sequence, steps: [{externalService: 'http://h/a', dependency: "
+          "Soft}]}\n");
+  EXPECT_TRUE(message(text).contains("depends on too many steps before it")) << message(text);
+  std::string nodes = "    root: {routerType: Sequence, steps: [{nodeName: n0}, {nodeName: n0}]}\n";
+  for (int i = 0; i < 28; ++i) {
+    const std::string next = "n" + std::to_string(i + 1);
+    nodes += "    n" + std::to_string(i) + ": {routerType: Sequence, steps: [{nodeName: " + next +
+             "}, {nodeName: " + next + "}]}\n";
+  }
+  nodes +=
+      "    n28: {routerType: Sequence, steps: [{internalService: {isDownstreamService: true}}]}\n";
+  EXPECT_FALSE(message(gmc(nodes)).empty());
+}
+
 constexpr std::string_view kMega = R"(global_envs: {HF_TOKEN: "${HF_TOKEN}"}
 micro_services:
   - {service_name: tei, image: "ghcr.io/huggingface/text-embeddings-inference:1", ports: ["8090:80"]}
@@ -271,6 +290,8 @@ TEST(Studio, MistakesNameThePlace) {
     {"id": "y", "name": "opea_service@llm_tgy", "inMegaservice": true, "connected_from": ["x"]}]})");
   EXPECT_EQ(wrong,
             "f:2:5: 'llm_tgy' is no service that Studio's back end knows; did you mean 'llm_tgi'?");
+  EXPECT_EQ(message(R"({"nodes": [{"id": "x", "name": "chat_input"}, {"id": "x", "name": "y"}]})"),
+            "f:1:47: the node 'x' is here twice");
   EXPECT_EQ(message(R"({"nodes": [{}]})"), "f:1:12: a node needs an 'id'");
 }
 

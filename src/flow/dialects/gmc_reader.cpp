@@ -119,6 +119,11 @@ class GmcReader {
       mistakes_.add(place, in_quotes(name) + " is no node" + suggestion(name, names));
       return {};
     }
+    // A node that is reached again and again is read each time.
+    if (full_ || ++visits_ > 4 * limits::kFlowSteps) {
+      too_many(place);
+      return {};
+    }
     if (std::ranges::find(inside_, name) != inside_.end()) {
       mistakes_.add(place, "the node " + in_quotes(name) + " is inside of itself");
       return {};
@@ -184,9 +189,13 @@ class GmcReader {
   static void add_reply(Outcome& now, Outcome done, const std::string& input, Missing missing) {
     // The last step of a flow that fails softly answers null, not what was before it.
     now.whole = done.whole && missing != Missing::when_it_fails;
-    now.reply = missing == Missing::never
-                    ? std::move(done.reply)
-                    : done.reply + " ?? " + (now.reply.empty() ? input : now.reply);
+    if (missing == Missing::never) {
+      now.reply = std::move(done.reply);
+    } else {
+      done.reply += " ?? ";
+      done.reply += now.reply.empty() ? input : now.reply;
+      now.reply = std::move(done.reply);
+    }
     now.ends = std::move(done.ends);
   }
 
@@ -345,12 +354,12 @@ class GmcReader {
                  "expected Soft or Hard for 'dependency', found " + in_quotes(*dependency));
     }
     if (steps_.entries.size() >= limits::kFlowSteps) {
-      if (!full_) {
-        mistakes_.add(step.place, fmt::format("a flow has at most {} steps, nodes that are "
-                                              "reached several times counted each time",
-                                              limits::kFlowSteps));
-      }
-      full_ = true;
+      too_many(step.place);
+      return {};
+    }
+    // Each reply may hold the one before it, so that what is handed on doubles.
+    if (start.input.size() > limits::kExpressionBytes) {
+      mistakes_.add(step.place, "what this step gets depends on too many steps before it");
       return {};
     }
     if (const YamlNode* const node = keys.find("nodeName")) {
@@ -373,6 +382,15 @@ class GmcReader {
     if (is_soft(step)) put(made, "on_error", "skip");
     add_step(name, std::move(made));
     return {.first = name, .reply = member_of("steps", name), .ends = {name}};
+  }
+
+  void too_many(std::size_t place) {
+    if (!full_) {
+      mistakes_.add(place, fmt::format("a flow has at most {} steps, nodes that are reached "
+                                       "several times counted each time",
+                                       limits::kFlowSteps));
+    }
+    full_ = true;
   }
 
   Outcome run_inner_node(const YamlNode& step, const std::string& node, Start start,
@@ -512,7 +530,8 @@ class GmcReader {
   std::vector<std::string> used_;    // Nodes that some step reaches.
   std::vector<std::string> apart_;   // Services that only others call.
   bool guessed_ = false;             // A port is from GMC's manifests.
-  bool full_ = false;
+  bool full_ = false;                // There are too many steps, which is noted.
+  std::size_t visits_ = 0;           // Of nodes.
 };
 
 }  // namespace

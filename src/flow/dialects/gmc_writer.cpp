@@ -124,7 +124,11 @@ class GmcWriter {
       }
       const Graph::Node node = now.front();
       if (!flow_.steps[node].arms.empty()) {
-        now = write_switch(node, steps);
+        if (++steps_written_ > limits::kFlowSteps) {
+          lose(node, "ways that come together only in part");
+          return;
+        }
+        now = write_switch(node, stop, steps);
         continue;
       }
       if (++steps_written_ > limits::kFlowSteps) {
@@ -137,7 +141,7 @@ class GmcWriter {
   }
 
   /// @return what follows all of its arms.
-  Nodes write_switch(Graph::Node node, std::vector<YamlNode>& steps) {
+  Nodes write_switch(Graph::Node node, const Nodes& stop, std::vector<YamlNode>& steps) {
     const StepSpec& step = flow_.steps[node];
     std::optional<std::vector<bool>> common;
     for (const SwitchArm& arm : step.arms) {
@@ -162,7 +166,10 @@ class GmcWriter {
         continue;
       }
       std::vector<YamlNode> chain;
-      write_from({arm.then}, join.empty() ? Nodes{flow_.graph.size()} : join, chain);
+      Nodes ends = stop;
+      ends.insert(ends.end(), join.begin(), join.end());
+      ends.push_back(flow_.graph.size());  // None: so that it is known to be inside.
+      write_from({arm.then}, ends, chain);
       for (YamlNode& one : chain) {
         if (&one == &chain.front()) std::erase_if(one.entries, is_response);
         put(one, "condition", *condition);

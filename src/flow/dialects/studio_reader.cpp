@@ -117,6 +117,10 @@ class StudioReader {
       mistakes_.add(place, "a node needs an 'id'");
       return;
     }
+    if (std::ranges::find(nodes_, node.id, &CanvasNode::id) != nodes_.end()) {
+      mistakes_.add(place, "the node " + in_quotes(node.id) + " is here twice");
+      return;
+    }
     // The canvas has a reference for an input that another node gives, workflow-info a list.
     if (const YamlNode* const inputs = find_member(body, "inputs")) {
       for (const YamlNode::Entry& input : inputs->entries) {
