@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "app/embedded_console.hpp"
 #include "flow/chat_face.hpp"
 #include "flow/flow_service.hpp"
 #include "flow/json_face.hpp"
-#include "flow/kind_inference.hpp"
 #include "operations/observe/prometheus.hpp"
 #include "services/answering/answering_service.hpp"
 #include "services/mcp/mcp_service.hpp"
@@ -32,6 +32,26 @@ flow::FlowSpec served_by(const flow::StepFlow& flow) {
   served.endpoint = flow.endpoint;
   served.notes = flow.notes;
   return served;
+}
+
+/// The services that get a client's words before any step could refuse them.
+std::vector<flow::ServiceSpec> asked_first(const flow::FlowSpec& flow) {
+  std::vector<flow::ServiceSpec> first;
+  for (flow::Graph::Node node = 0; node < flow.graph.size(); ++node) {
+    if (flow.graph.predecessors(node).empty()) first.push_back(flow.services[node]);
+  }
+  return first;
+}
+std::vector<flow::ServiceSpec> asked_first(const flow::StepFlow& flow) {
+  std::vector<flow::ServiceSpec> first;
+  for (flow::Graph::Node node = 0; node < flow.graph.size(); ++node) {
+    const flow::StepSpec& step = flow.steps[node];
+    // A condition and an input that the file writes stand between as well.
+    if (step.service && !step.called && !step.when && !step.input &&
+        flow.graph.predecessors(node).empty())
+      first.push_back(flow.services[*step.service]);
+  }
+  return first;
 }
 
 }  // namespace
@@ -76,8 +96,7 @@ base::Result<void> ServedFlow::build(const flow::AnyFlow& file) {
   if (services_.embedding == nullptr) services_.embedding = platform_.models->embedding();
   if (services_.reranking == nullptr) services_.reranking = platform_.models->reranking();
   OPALINE_TRY_DO(build_flow(file));
-  const auto* steps = std::get_if<flow::StepFlow>(&file);
-  return build_gateway(steps == nullptr ? "" : steps->description);
+  return build_gateway(file);
 }
 
 base::Result<contract::Service*> ServedFlow::find_service(const flow::ServiceSpec& spec) {
@@ -128,8 +147,19 @@ base::Result<contract::Service*> ServedFlow::build_service(const flow::ServiceSp
 
 bool ServedFlow::takes_any_json(const flow::ServiceSpec& spec) const {
   if (!passes_json_) return false;
+  if (maps_json_) return true;
   // OPEA's form has no words for what passes between two steps; a path tells whose wire it is.
-  return maps_json_ || flow::kind_of_endpoint(spec.endpoint) != spec.kind;
+  constexpr std::array<std::pair<std::string_view, ServiceKind>, 6> kWires = {{
+      {"/embed", ServiceKind::embedding},
+      {"/v1/embeddings", ServiceKind::embedding},
+      {"/v1/retrieval", ServiceKind::retrieval},
+      {"/rerank", ServiceKind::reranking},
+      {"/v1/reranking", ServiceKind::reranking},
+      {"/chat/completions", ServiceKind::llm},
+  }};
+  return std::ranges::none_of(kWires, [&spec](const auto& wire) {
+    return wire.second == spec.kind && spec.endpoint.ends_with(wire.first);
+  });
 }
 
 base::Result<contract::Service*> ServedFlow::build_llm(const flow::ServiceSpec& spec) {
@@ -213,31 +243,26 @@ base::Result<void> ServedFlow::build_flow(const flow::AnyFlow& file) {
       json_flow_,
       std::visit([&](const auto& flow) { return flow::BuiltFlow::create(flow, json_service); },
                  file));
-  return build_answering();
-}
-
-/// A flow that passes JSON, as the one step of a typed one: so it answers questions in every
-/// dialect.
-base::Result<void> ServedFlow::build_answering() {
-  contract::Service& flow = keep(std::make_unique<flow::FlowService>(json_flow_->orchestrator()));
-  flow::FlowSpec chat;
-  chat.services.push_back({.name = "flow", .kind = ServiceKind::llm});
-  OPALINE_TRY_DO(chat.graph.add("flow"));
-  chat.endpoint = flow_.endpoint;
-  OPALINE_TRY(runner_, flow::Runner::create(std::move(chat),
-                                            {&keep(std::make_unique<flow::ChatFace>(flow))}));
+  // So it answers questions in every dialect.
+  contract::Service& whole = keep(std::make_unique<flow::FlowService>(json_flow_->orchestrator()));
+  chats_ = std::make_unique<flow::ChatFace>(whole);
   return {};
 }
 
-std::vector<gateway::CustomService> ServedFlow::customs() const {
+std::vector<gateway::CustomService> ServedFlow::customs(const flow::AnyFlow& file) const {
+  const auto first = std::visit(
+      [](const auto& flow) -> std::vector<flow::ServiceSpec> { return asked_first(flow); }, file);
   std::vector<gateway::CustomService> all;
   for (const auto& [spec, service] : services_built_) {
-    if (spec.kind == ServiceKind::custom && !spec.url.empty()) all.push_back({spec.name, *service});
+    if (spec.kind == ServiceKind::custom && option(spec, "api_key").empty() &&
+        std::ranges::find(first, spec) != first.end())
+      all.push_back({spec.name, *service});
   }
   return all;
 }
 
-base::Result<void> ServedFlow::build_gateway(const std::string& description) {
+base::Result<void> ServedFlow::build_gateway(const flow::AnyFlow& file) {
+  const auto* steps = std::get_if<flow::StepFlow>(&file);
   if (platform_.library) platform_.gateway.answer_sources = 5;
   platform_.gateway.answer_mode = platform_.answer == AnswerMode::extract ? "extract" : "generate";
   OPALINE_TRY(
@@ -247,10 +272,11 @@ base::Result<void> ServedFlow::build_gateway(const std::string& description) {
           gateway::Collaborators{
               .flow = flow_,
               .runner = runner_.get(),
+              .chats = chats_.get(),
               .json_flow = json_flow_ ? &json_flow_->orchestrator() : nullptr,
               .services = services_,
-              .customs = customs(),
-              .flow_description = description,
+              .customs = customs(file),
+              .flow_description = steps == nullptr ? "" : steps->description,
               .registry = platform_.registry,
               .reach = reach(),
               .ledger = *platform_.ledger,

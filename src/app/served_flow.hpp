@@ -43,8 +43,7 @@ class ServedFlow {
   base::Result<contract::Service*> build_llm(const flow::ServiceSpec& spec);
   base::Result<contract::Service*> build_remote(const flow::ServiceSpec& spec);
   base::Result<void> build_flow(const flow::AnyFlow& file);
-  base::Result<void> build_answering();
-  base::Result<void> build_gateway(const std::string& description);
+  base::Result<void> build_gateway(const flow::AnyFlow& file);
   [[nodiscard]] std::vector<gateway::ModelCard> model_cards() const;
   /// A service elsewhere that gets the JSON of the steps before it as it is, instead of a message
   /// of its kind.
@@ -52,7 +51,8 @@ class ServedFlow {
   contract::Service& make_registered(const std::string& name);
   /// Asks those that registered themselves.
   [[nodiscard]] services::RegisteredService::Reach reach();
-  [[nodiscard]] std::vector<gateway::CustomService> customs() const;
+  /// Those that anybody may call past the flow, see Collaborators.
+  [[nodiscard]] std::vector<gateway::CustomService> customs(const flow::AnyFlow& file) const;
   contract::Service& keep(std::unique_ptr<contract::Service> service);
 
   Platform& platform_;
@@ -63,8 +63,9 @@ class ServedFlow {
   std::vector<std::pair<flow::ServiceSpec, contract::Service*>> services_built_;
   gateway::Services services_;
   std::vector<contract::Service*> steps_;  // One a step of a typed flow.
-  std::unique_ptr<flow::Runner> runner_;   // Of a flow that passes JSON: all of it as one step.
+  std::unique_ptr<flow::Runner> runner_;   // One of the two, as the flow passes its messages.
   std::unique_ptr<flow::BuiltFlow> json_flow_;
+  std::unique_ptr<flow::ChatFace> chats_;  // Of json_flow_.
   std::unique_ptr<gateway::Gateway> gateway_;
 };
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/limits.hpp"
 #include "contract/chat_json.hpp"
 #include "contract/chat_reply_json.hpp"
 #include "contract/json.hpp"
@@ -45,7 +46,12 @@ class EventAnswer final : public contract::ChatStream {
         if (!text) break;
         if (!text->empty()) co_return contract::ChatDelta{.text = *std::move(text), .end = {}};
       }
-      if (events_.done()) break;
+      if (events_.done()) {
+        // To its end, so that what it cost is told and its connection serves the next request.
+        for (auto more = co_await stream_->next(); more && *more; more = co_await stream_->next()) {
+        }
+        break;
+      }
       OPALINE_CO_TRY(std::optional<std::string> bytes, co_await stream_->next());
       if (bytes) {
         OPALINE_CO_TRY_DO(events_.feed(*bytes));
@@ -64,7 +70,24 @@ class EventAnswer final : public contract::ChatStream {
   EventText events_;
 };
 
+Task<Result<json::value>> read_whole(std::unique_ptr<contract::ByteStream> stream) {
+  std::string body;
+  for (;;) {
+    OPALINE_CO_TRY(std::optional<std::string> bytes, co_await stream->next());
+    if (!bytes) break;
+    if (body.size() + bytes->size() > limits::kReplyBytes) {
+      co_return base::fail(base::ErrorCode::resource_exhausted, "the flow's answer is too large");
+    }
+    body += *bytes;
+  }
+  auto value = contract::parse_json(body);
+  if (value) co_return *std::move(value);
+  co_return base::fail(base::ErrorCode::internal,
+                       "the flow answered with neither events nor JSON where a stream was wanted");
+}
+
 contract::ChatReply reply_of(const json::value& answer) {
+  if (answer.is_null()) return {};  // All steps were passed over: nothing is said.
   const json::object* const object = answer.if_object();
   if (object != nullptr && object->contains("choices")) {
     if (auto reply = contract::read_chat_reply(json::serialize(answer))) return *std::move(reply);
@@ -87,28 +110,44 @@ Task<Result<contract::Reply>> ChatFace::call(contract::Request request, base::Co
   if (chat == nullptr) {
     co_return base::fail(base::ErrorCode::invalid_argument, "a chat is expected");
   }
-  const bool streams = chat->stream;
-  chat->model.clear();  // The name of the flow, which its models do not have.
+  co_return co_await ask(std::move(*chat), std::move(context), {});
+}
+
+Task<Result<contract::Reply>> ChatFace::ask(contract::ChatRequest request, base::Context context,
+                                            contract::StepObserver observer) {
+  const bool streams = request.stream;
+  request.stream_usage = streams;  // What it costs is counted, whoever asks.
+  request.model.clear();           // The name of the flow, which its models do not have.
   OPALINE_CO_TRY(json::value body, contract::parse_json(contract::write_chat_request(
-                                       *chat, contract::ChatPeer::openai)));
-  if (std::string question = chat->question(); !question.empty()) {
+                                       request, contract::ChatPeer::openai)));
+  if (std::string question = request.question(); !question.empty()) {
     body.get_object().insert_or_assign("text", std::move(question));
   }
-  contract::JsonRequest asked{.body = std::move(body), .stream = streams};
+  contract::JsonRequest asked{
+      .body = std::move(body), .stream = streams, .observer = std::move(observer)};
   OPALINE_CO_TRY(contract::Reply reply,
                  co_await service_.call(std::move(asked), std::move(context)));
+  std::optional<json::value> whole;
   if (auto* stream = std::get_if<std::unique_ptr<contract::ByteStream>>(&reply)) {
-    co_return contract::Reply(
-        std::unique_ptr<contract::ChatStream>(std::make_unique<EventAnswer>(std::move(*stream))));
+    // A server that does not stream may be asked for a stream.
+    const bool events = (*stream)->content_type().starts_with("text/event-stream");
+    if (!events) {
+      OPALINE_CO_TRY(whole, co_await read_whole(std::move(*stream)));
+    } else {
+      co_return contract::Reply(
+          std::unique_ptr<contract::ChatStream>(std::make_unique<EventAnswer>(std::move(*stream))));
+    }
   }
   if (const auto* bytes = std::get_if<contract::BytesReply>(&reply)) {
     co_return base::fail(base::ErrorCode::failed_precondition,
                          "the flow answers with " + bytes->content_type +
                              ", which is no text; ask at its own endpoint");
   }
-  const auto* whole = std::get_if<contract::JsonReply>(&reply);
-  OPALINE_ASSERT(whole != nullptr);
-  contract::ChatReply answer = reply_of(whole->body);
+  if (auto* json_reply = std::get_if<contract::JsonReply>(&reply)) {
+    whole = std::move(json_reply->body);
+  }
+  OPALINE_ASSERT(whole.has_value());
+  contract::ChatReply answer = reply_of(*whole);
   if (!streams) co_return contract::Reply(std::move(answer));
   co_return contract::Reply(
       std::unique_ptr<contract::ChatStream>(std::make_unique<WholeAnswer>(std::move(answer))));

@@ -18,6 +18,10 @@ class ChatFace final : public contract::Service {
   /// unavailable: a stream ended before its answer did.
   base::Task<base::Result<contract::Reply>> call(contract::Request request,
                                                  base::Context context) override;
+  /// The same, telling `observer` of the steps of a flow; it may be empty.
+  base::Task<base::Result<contract::Reply>> ask(contract::ChatRequest request,
+                                                base::Context context,
+                                                contract::StepObserver observer);
   [[nodiscard]] contract::Health health() const override { return service_.health(); }
 
  private:

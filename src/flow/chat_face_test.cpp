@@ -21,7 +21,8 @@ using contract::Request;
 /// Bytes as the network cut them.
 class CutStream final : public contract::ByteStream {
  public:
-  explicit CutStream(std::vector<std::string> pieces) : pieces_(std::move(pieces)) {}
+  explicit CutStream(std::vector<std::string> pieces, std::string type = "text/event-stream")
+      : pieces_(std::move(pieces)), type_(std::move(type)) {}
   [[nodiscard]] const std::string& content_type() const override { return type_; }
   base::Task<base::Result<std::optional<std::string>>> next() override {
     if (at_ == pieces_.size()) co_return std::nullopt;
@@ -31,7 +32,7 @@ class CutStream final : public contract::ByteStream {
  private:
   std::vector<std::string> pieces_;
   std::size_t at_ = 0;
-  std::string type_ = "text/event-stream";
+  std::string type_;
 };
 
 class ChatFaceTest : public testing::Test {
@@ -103,6 +104,7 @@ TEST_F(ChatFaceTest, TakesACompletionATextOrAnyJson) {
   EXPECT_EQ(said(R"("c")"), "c");
   EXPECT_EQ(said(R"({"rows":[1]})"), R"({"rows":[1]})");
   EXPECT_EQ(said(R"({"text":null})"), R"({"text":null})");
+  EXPECT_EQ(said("null"), "") << "all was passed over";
 }
 
 TEST_F(ChatFaceTest, TakesEventsHoweverTheyAreCut) {
@@ -127,6 +129,22 @@ TEST_F(ChatFaceTest, WhatCameWholeIsStreamedInOnePiece) {
   auto reply = ask({.messages = {{.role = "user", .content = "q"}}, .stream = true});
   ASSERT_TRUE(reply);
   EXPECT_EQ(pull(*std::get<std::unique_ptr<contract::ChatStream>>(*reply)), "<all>|0");
+}
+
+TEST_F(ChatFaceTest, AServerThatDoesNotStreamIsTakenWhole) {
+  service_.script = [](const Request&) -> base::Result<Reply> {
+    return std::unique_ptr<contract::ByteStream>(std::make_unique<CutStream>(
+        std::vector<std::string>{R"({"te)", R"(xt":"all"})"}, "application/json"));
+  };
+  auto reply = ask({.messages = {{.role = "user", .content = "q"}}, .stream = true});
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(pull(*std::get<std::unique_ptr<contract::ChatStream>>(*reply)), "<all>|0");
+}
+
+TEST_F(ChatFaceTest, UsageIsAskedForWhereAStreamIs) {
+  streamed({"data: [DONE]\n\n"});
+  const auto& asked = std::get<JsonRequest>(service_.requests.back()).body.as_object();
+  EXPECT_EQ(boost::json::serialize(asked.at("stream_options")), R"({"include_usage":true})");
 }
 
 TEST_F(ChatFaceTest, BytesAreNoAnswer) {

@@ -245,10 +245,16 @@ Task<Result<contract::Reply>> ask_flow(const Answering* answering, ChatRequest r
   OPALINE_CO_TRY_DO(check_question(question, answering->query_characters));
   call->query->question(question);
   choose_passages(request, *answering);
-  flow::StepObserver observer = [query = call->query](const flow::StepReport& report) {
-    query->step(report);
+  const auto names =
+      answering->chats ? QueryRecord::StepNames::own : QueryRecord::StepNames::of_kinds;
+  flow::StepObserver observer = [query = call->query, names](const flow::StepReport& report) {
+    query->step(report, names);
   };
-  co_return co_await answering->runner.run(std::move(request), call->context, std::move(observer));
+  if (answering->chats != nullptr) {
+    co_return co_await answering->chats->ask(std::move(request), call->context,
+                                             std::move(observer));
+  }
+  co_return co_await answering->runner->run(std::move(request), call->context, std::move(observer));
 }
 
 std::string write_rag_reply(const ChatReply& reply) {
@@ -322,7 +328,8 @@ std::vector<Route> answer_routes(Answering given) {
                           .request_example = R"({"query":"How is a backup restored?","top_k":5})",
                           .reply = "RagReply",
                           .reply_example = kAnswer}));
-  const std::string& endpoint = answering->runner.spec().endpoint;
+  // At its own endpoint a flow that passes JSON takes and gives the JSON of its steps.
+  const std::string endpoint = answering->runner ? answering->runner->spec().endpoint : "";
   const auto taken = [&endpoint](const Route& one) { return one.pattern == endpoint; };
   if (!endpoint.empty() && std::ranges::none_of(routes, taken)) {
     routes.push_back(route(endpoint, ask_chatqna, opea));

@@ -6,6 +6,7 @@
 
 #include "contract/chat.hpp"
 #include "contract/service.hpp"
+#include "flow/chat_face.hpp"
 #include "flow/runner.hpp"
 #include "gateway/answer_stream.hpp"
 #include "gateway/route.hpp"
@@ -19,8 +20,9 @@ namespace opaline::gateway {
 
 /// What answers questions: the flow, and the model alone for those who name it.
 struct Answering {
-  const flow::Runner& runner;
-  contract::Service* llm = nullptr;  ///< The model alone; may be null.
+  const flow::Runner* runner = nullptr;  ///< A flow of typed messages, or …
+  flow::ChatFace* chats = nullptr;       ///< … one that passes JSON.
+  contract::Service* llm = nullptr;      ///< The model alone; may be null.
   std::function<std::vector<ModelCard>()>
       models;  ///< Tells the model's names; empty: no model may be named.
   std::size_t query_characters = 0;

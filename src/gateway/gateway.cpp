@@ -102,8 +102,9 @@ std::vector<Route> make_routes(const GatewaySettings& settings, const Collaborat
   const auto models = with_flow_models(with.models);
   std::vector<Route> routes;
   std::optional<Answering> answering;
-  if (with.runner != nullptr) {
-    answering.emplace(Answering{.runner = *with.runner,
+  if (with.runner != nullptr || with.chats != nullptr) {
+    answering.emplace(Answering{.runner = with.runner,
+                                .chats = with.chats,
                                 .llm = with.services.llm,
                                 .models = models,
                                 .query_characters = settings.query_characters,
@@ -130,13 +131,15 @@ std::vector<Route> make_routes(const GatewaySettings& settings, const Collaborat
   append(routes, retrieval_routes(with.services));
   append(routes, reranking_routes(with.services));
   append(routes,
-         mcp_routes(mcp_tools({.answering = answering && !with.json_flow ? &*answering : nullptr,
+         mcp_routes(mcp_tools({.answering = answering && with.runner ? &*answering : nullptr,
                                .json_endpoint = with.json_flow ? with.flow.endpoint : "",
                                .description = with.flow_description,
                                .flow = with.flow,
                                .routes = routes,
                                .services = with.services,
                                .customs = with.customs,
+                               .others = settings.keys.empty() ? RegisteredServices::of_the_flow
+                                                               : RegisteredServices::all,
                                .registry = &with.registry,
                                .reach = with.reach}),
                     {.version = settings.version, .heartbeat = settings.heartbeat}, metrics));

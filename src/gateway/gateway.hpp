@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "flow/chat_face.hpp"
 #include "flow/orchestrator.hpp"
 #include "flow/runner.hpp"
 #include "gateway/console_files.hpp"
@@ -23,11 +24,14 @@ namespace opaline::gateway {
 /// thread.
 struct Collaborators {
   const flow::FlowSpec& flow;
-  const flow::Runner* runner = nullptr;           ///< What answers questions; may be null.
+  const flow::Runner* runner = nullptr;           ///< Of a flow of typed messages, or …
+  flow::ChatFace* chats = nullptr;                ///< … of one that passes JSON, for questions.
   const flow::Orchestrator* json_flow = nullptr;  ///< A flow that passes JSON; else null.
   Services services;
-  std::vector<CustomService> customs = {};  ///< Of the flow, at a place that it names.
-  std::string flow_description = {};        ///< As the flow file has it; may be empty.
+  /// Of the flow, those that anybody may call past it: no step stands before them, and no key of
+  /// ours goes with the call.
+  std::vector<CustomService> customs = {};
+  std::string flow_description = {};  ///< As the flow file has it; may be empty.
   services::ServiceRegistry& registry;
   services::RegisteredService::Reach reach = {};  ///< How those in it are asked; empty: by nobody.
   Ledger& ledger;

@@ -42,7 +42,10 @@ void QueryRecord::question(std::string_view text) {
 void QueryRecord::step(const flow::StepReport& report, StepNames names) {
   metrics_.statistics().record(names == StepNames::own ? report.step : contract::name(report.kind),
                                report.took);
-  if (report.usage) spent(*report.usage);
+  if (report.usage) {
+    spent(*report.usage);
+    steps_told_usage_ = true;
+  }
   if (report.kind == contract::ServiceKind::llm) {
     generation_ = generation_.value_or(Clock::duration::zero()) + report.took;
     generation_reported_ = Clock::now();
@@ -76,7 +79,8 @@ void QueryRecord::spent(const contract::Usage& usage) {
 }
 
 void QueryRecord::answered(const contract::ChatReply& reply) {
-  spent(reply.usage);
+  // Its last step has told that already where steps tell what they cost.
+  if (!steps_told_usage_) spent(reply.usage);
   declined_ = reply.declined;
   if (declined_) metrics_.declined();
 }

@@ -63,6 +63,7 @@ class QueryRecord {
   std::optional<Clock::duration> generation_;  // Of LLM steps; of a stream until it began.
   Clock::time_point generation_reported_;
   contract::Usage usage_;
+  bool steps_told_usage_ = false;
   bool declined_ = false;
   bool waiting_ = true;
   bool ended_ = false;

@@ -54,7 +54,9 @@ def test_what_is_no_text_is_said(flow, services):  # noqa: F811
 def test_a_failed_step_is_an_error_of_the_dialect(flow, services):  # noqa: F811
     server = flow({"bad": {"uses": services.url + "/broken"}})
     reply = server.post("/v1/chat/completions", {"model": "opaline", "messages": MESSAGES})
-    assert reply.status_code >= 500 and "'bad'" in reply.json()["error"]["message"] and "503" in reply.json()["error"]["message"]
+    error = reply.json()["error"]
+    assert reply.status_code >= 500 and "503" in error["message"] and error["step"] == "bad", error
+    assert error["message"] == server.post("/v1/mine", {"text": "why?"}).json()["error"]["message"]
 
 
 def test_a_flow_at_opeas_own_endpoint_keeps_it(flow, services):  # noqa: F811
@@ -69,3 +71,14 @@ def test_the_configuration_names_its_steps(flow, services):  # noqa: F811
     told = server.get("/v1/config").json()["flow"]
     assert told == {"endpoint": "/v1/mine", "steps": [{"name": "a", "kind": "custom", "after": []}, {"name": "b", "after": ["a"]},
                                                       {"name": "c", "kind": "llm", "after": ["b"]}]}
+
+
+def test_tokens_and_steps_are_counted_in_every_dialect(flow, services):  # noqa: F811
+    server = flow({"loud": {"uses": services.url + "/shout"}, "words": {"uses": "llm", "needs": "loud"}},
+                  services={"llm": {"url": services.url + "/priced", "kind": "llm"}})
+    for body in ({"stream": False}, {"stream": True}):
+        server.post("/v1/chat/completions", {"model": "opaline", "messages": MESSAGES, **body}).raise_for_status()
+    metrics = server.get("/metrics").text
+    counted = [line for line in metrics.splitlines() if line.startswith("rag_tokens_total") and "completion" in line]
+    assert counted and float(counted[0].rsplit(" ", 1)[1]) == 14, metrics
+    assert {"loud", "words"} <= set(server.get("/v1/statistics").json())

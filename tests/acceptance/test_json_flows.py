@@ -101,6 +101,15 @@ class Microservices(http.server.BaseHTTPRequestHandler):
         except OSError:
             self.server.left.set()
 
+    def v1_priced(self, body):
+        usage = {"prompt_tokens": 3, "completion_tokens": 7, "total_tokens": 10}
+        if not body.get("stream"):
+            self.answer({"choices": [{"message": {"content": "seven"}, "finish_reason": "stop"}], "usage": usage})
+            return
+        chunks = [{"choices": [{"index": 0, "delta": {"content": "seven"}, "finish_reason": None}]},
+                  {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}, {"choices": [], "usage": usage}]
+        self.answer(("".join(f"data: {json.dumps(one)}\n\n" for one in chunks) + "data: [DONE]\n\n").encode(), "text/event-stream")
+
     def v1_shout(self, body):
         self.answer({"text": body["text"].upper()})
 
