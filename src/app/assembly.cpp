@@ -88,7 +88,7 @@ base::Result<void> Assembly::serve(const flow::AnyFlow& flow) {
     return base::fail(base::ErrorCode::failed_precondition,
                       "hosts and ports change only when the server is started anew");
   }
-  OPALINE_TRY_DO(check_models(next, usual_models_, running_models_));
+  OPALINE_TRY_DO(check_models(next, usual_models_, running_models_, platform_.answer));
   OPALINE_TRY(auto served, ServedFlow::create(flow, platform_));
   current_.store(std::move(served));
   return {};
@@ -107,7 +107,6 @@ base::Result<void> Assembly::build_models(const UpSettings& settings, const flow
   usual_models_ = {.embedding = settings.embedding_model,
                    .reranking = settings.reranking_model,
                    .llm = settings.llm_model.empty() ? "gemma-3-270m" : settings.llm_model};
-  OPALINE_TRY(const ModelChoice wanted, choose_models(spec, usual_models_));
   const flow::ServiceSpec* llm = find_own(spec, ServiceKind::llm);
   const std::string llm_named =
       llm != nullptr && !option(*llm, "model").empty() ? option(*llm, "model") : settings.llm_model;
@@ -124,6 +123,7 @@ base::Result<void> Assembly::build_models(const UpSettings& settings, const flow
     platform_.answer =
         remote || alone || !llm_named.empty() ? AnswerMode::generate : AnswerMode::extract;
   }
+  OPALINE_TRY(const ModelChoice wanted, choose_models(spec, usual_models_, platform_.answer));
 
   ModelChildren::Settings children{.log_level = settings.listen.log_level};
   const engine::ModelLibrary library(settings.places.model_folder());

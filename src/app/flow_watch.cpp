@@ -11,19 +11,6 @@ namespace opaline::app {
 
 namespace fs = std::filesystem;
 
-namespace {
-
-void gather(const flow::AnyFlow& flow, const fs::path& file, std::vector<fs::path>& all) {
-  all.push_back(file);
-  const auto* steps = std::get_if<flow::StepFlow>(&flow);
-  if (steps == nullptr) return;
-  for (const flow::SubFlow& inside : steps->flows) {
-    if (inside.flow) gather(*inside.flow, file.parent_path() / inside.file, all);
-  }
-}
-
-}  // namespace
-
 FlowWatch::FlowWatch(fs::path file) : file_(std::move(file)) {
   if (!file_.empty()) files_.push_back(file_);
 }
@@ -32,10 +19,12 @@ base::Result<flow::AnyFlow> FlowWatch::load() {
   if (file_.empty()) return flow::AnyFlow(flow::built_in_flow());
   // What is written while it is read is seen too.
   Stamps before = stamps();
-  auto flow = flow::load_any_flow(file_);
-  if (flow) {
-    files_.clear();
-    gather(*flow, file_, files_);
+  std::vector<fs::path> opened;
+  auto flow = flow::load_any_flow(file_, &opened);
+  if (flow) files_.clear();
+  // Of a flow that is wrong what was watched before is watched on, and what was found wrong.
+  for (fs::path& one : opened) {
+    if (std::ranges::find(files_, one) == files_.end()) files_.push_back(std::move(one));
   }
   known_ = std::move(before);
   known_.merge(stamps());

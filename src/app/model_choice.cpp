@@ -18,8 +18,8 @@ constexpr std::array kModelKinds = {ServiceKind::embedding, ServiceKind::reranki
                                     ServiceKind::llm};
 
 /// Whether a service asks a model of ours of its kind.
-bool asks(const flow::ServiceSpec& service, ServiceKind kind) {
-  const bool quotes = kind == ServiceKind::llm && option(service, "mode") == "extract";
+bool asks(const flow::ServiceSpec& service, ServiceKind kind, AnswerMode answer) {
+  const bool quotes = kind == ServiceKind::llm && mode_of(service, answer) == AnswerMode::extract;
   return service.kind == kind && service.url.empty() && !quotes;
 }
 
@@ -55,12 +55,13 @@ void ModelChoice::set(ServiceKind kind, std::string model) {
     llm = std::move(model);
 }
 
-base::Result<ModelChoice> choose_models(const flow::FlowSpec& flow, const ModelChoice& usual) {
+base::Result<ModelChoice> choose_models(const flow::FlowSpec& flow, const ModelChoice& usual,
+                                        AnswerMode answer) {
   ModelChoice choice;
   for (const ServiceKind kind : kModelKinds) {
     const flow::ServiceSpec* first = nullptr;
     for (const flow::ServiceSpec& service : flow.services) {
-      if (!asks(service, kind)) continue;
+      if (!asks(service, kind, answer)) continue;
       const std::string wanted = wanted_by(service, usual);
       if (first == nullptr) {
         first = &service;
@@ -79,11 +80,11 @@ base::Result<ModelChoice> choose_models(const flow::FlowSpec& flow, const ModelC
 }
 
 base::Result<void> check_models(const flow::FlowSpec& flow, const ModelChoice& usual,
-                                const ModelChoice& running) {
-  OPALINE_TRY_DO(choose_models(flow, usual));
+                                const ModelChoice& running, AnswerMode answer) {
+  OPALINE_TRY_DO(choose_models(flow, usual, answer));
   for (const ServiceKind kind : kModelKinds) {
     for (const flow::ServiceSpec& service : flow.services) {
-      if (!asks(service, kind)) continue;
+      if (!asks(service, kind, answer)) continue;
       const std::string wanted = wanted_by(service, usual);
       const std::optional<std::string>& has = running.of(kind);
       // Without one, only who names one is missing something: an llm may quote instead.

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "app/settings.hpp"
 #include "base/result.hpp"
 #include "flow/flow_file.hpp"
 
@@ -20,11 +21,12 @@ struct ModelChoice {
 };
 
 /// What the services of a flow that run here ask for. @param usual for those that name none.
+/// @param answer how an llm answers that does not say: one that quotes asks for no model.
 /// @error failed_precondition: two services of a kind want different models; there is one of each.
 [[nodiscard]] base::Result<ModelChoice> choose_models(const flow::FlowSpec& flow,
-                                                      const ModelChoice& usual);
+                                                      const ModelChoice& usual, AnswerMode answer);
 /// @error failed_precondition: a service of the flow wants another model than is running.
 [[nodiscard]] base::Result<void> check_models(const flow::FlowSpec& flow, const ModelChoice& usual,
-                                              const ModelChoice& running);
+                                              const ModelChoice& running, AnswerMode answer);
 
 }  // namespace opaline::app

@@ -44,6 +44,9 @@ base::Result<AnyFlow> read(std::string_view yaml, const std::string& name,
 /// The files of one flow.
 class Files {
  public:
+  /// @param opened may be null.
+  explicit Files(std::vector<std::filesystem::path>* opened) : opened_(opened) {}
+
   /// @param inside of what it is: the files above it, the outermost first.
   base::Result<AnyFlow> load(const std::filesystem::path& file,
                              std::vector<std::filesystem::path> inside) {
@@ -65,6 +68,7 @@ class Files {
       return base::fail(base::ErrorCode::invalid_argument,
                         fmt::format("a flow has at most {} flows inside", limits::kFlowSteps));
     }
+    if (opened_ != nullptr) opened_->push_back(file);
     OPALINE_TRY(const std::string text, read_flow_text(file));
     inside.push_back(path);
     return read(text, file.string(),
@@ -72,6 +76,7 @@ class Files {
   }
 
  private:
+  std::vector<std::filesystem::path>* const opened_;
   std::size_t read_ = 0;
 };
 
@@ -81,8 +86,9 @@ base::Result<AnyFlow> read_any_flow(std::string_view yaml, const std::string& na
   return read(yaml, name, {});
 }
 
-base::Result<AnyFlow> load_any_flow(const std::filesystem::path& file) {
-  return Files().load(file, {});
+base::Result<AnyFlow> load_any_flow(const std::filesystem::path& file,
+                                    std::vector<std::filesystem::path>* opened) {
+  return Files(opened).load(file, {});
 }
 
 }  // namespace opaline::flow

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.hpp"
 #include "flow/step_flow.hpp"
@@ -15,6 +16,8 @@ namespace opaline::flow {
 [[nodiscard]] base::Result<AnyFlow> read_any_flow(std::string_view yaml, const std::string& name);
 /// The same from a file, with the flows that its steps run: at most limits::kSubFlowDepth inside of
 /// one another and limits::kFlowSteps altogether. @error as load_flow.
-[[nodiscard]] base::Result<AnyFlow> load_any_flow(const std::filesystem::path& file);
+/// @param opened if not null, gets all files that were tried, also when it fails.
+[[nodiscard]] base::Result<AnyFlow> load_any_flow(
+    const std::filesystem::path& file, std::vector<std::filesystem::path>* opened = nullptr);
 
 }  // namespace opaline::flow

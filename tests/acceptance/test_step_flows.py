@@ -162,6 +162,16 @@ def test_a_repaired_flow_inside_is_seen(run, services, tmp_path):  # noqa: F811
     until(lambda: ask() == {"inner": 3})
 
 
+def test_a_new_flow_inside_is_seen_once_it_is_right(run, services, tmp_path):  # noqa: F811
+    server = run({"a": {"input": {"inner": 0}}})
+    (tmp_path / "new.yaml").write_text("flow: new\nstepz: {}\n")
+    (tmp_path / "flow.yaml").write_text(yaml.safe_dump({"flow": "test", "endpoint": "/v1/flow", "steps": {"a": {"uses": "./new.yaml"}}}))
+    until(lambda: any(event["event"] == "flow_not_reloaded" for event in server.events()))
+    assert server.post("/v1/flow", {}).json() == {"inner": 0}
+    (tmp_path / "new.yaml").write_text("flow: new\nsteps: {x: {input: {inner: 1}}}\n")
+    until(lambda: server.post("/v1/flow", {}).json() == {"inner": 1})
+
+
 def test_a_stream_under_way_keeps_its_flow(run, services, tmp_path):  # noqa: F811
     server = run({"a": {"uses": "words"}}, {"services": {"words": {"kind": "llm", "url": services.url + "/slow_words"}}})
     reply = requests.post(server.url + "/v1/flow", json={"text": "x", "stream": True}, stream=True, timeout=60)
