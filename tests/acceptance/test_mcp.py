@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+import requests
 import uvicorn
 from mcp import ClientSession
 from mcp.client.sse import sse_client
@@ -243,6 +244,18 @@ def test_a_flow_is_a_tool(run):
     assert tools["flow"].openWorldHint and not tools["flow"].readOnlyHint  # Nobody knows what its services do.
     assert "ask" not in tools
     assert result.structuredContent == {"number": 2} and json.loads(result.content[0].text) == {"number": 2}
+
+
+def test_a_step_behind_another_is_no_tool_nor_is_what_a_stranger_registers(run):
+    async def names(session):
+        return {tool.name for tool in (await session.list_tools()).tools}
+
+    server = run({"guard": "add", "inner": "add"}, ["guard >> inner"])
+    assert {"guard", "inner"} & with_session("http", server.url, names) == {"guard"}
+    card = {"url": "http://10.0.0.5/", "description": "Of a stranger, or a service that takes the place of a step"}
+    for name in ("inner", "stranger"):
+        assert requests.put(f"{server.url}/v1/services/{name}", json=card, timeout=10).status_code == 201
+    assert {"inner", "stranger"} & with_session("http", server.url, names) == set()
 
 
 @both
