@@ -7,6 +7,7 @@ import select
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -247,9 +248,14 @@ def test_a_killed_server_leaves_no_process_behind(start):
             os.close(end)
 
 
-def test_the_folder_of_a_killed_server_is_removed_by_the_next(start, tmp_path):
-    sockets = tmp_path / "sockets"
-    sockets.mkdir()
+@pytest.fixture
+def sockets():
+    """Of a short name: the path of a socket has at most 107 bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield pathlib.Path(folder)
+
+
+def test_the_folder_of_a_killed_server_is_removed_by_the_next(start, sockets):
     environment = {"TMPDIR": str(sockets)}
     start(env=environment).kill()
     [left] = sockets.iterdir()
