@@ -62,7 +62,7 @@ class ChatFaceTest : public testing::Test {
     }
   }
   std::string streamed(std::vector<std::string> pieces) {
-    service_.script = [&](const Request&) -> base::Result<Reply> {
+    service_.script = [pieces](const Request&) -> base::Result<Reply> {
       return std::unique_ptr<contract::ByteStream>(std::make_unique<CutStream>(pieces));
     };
     auto reply = ask({.messages = {{.role = "user", .content = "q"}}, .stream = true});
@@ -70,7 +70,7 @@ class ChatFaceTest : public testing::Test {
     return pull(*std::get<std::unique_ptr<contract::ChatStream>>(*reply));
   }
   std::string said(const std::string& json) {
-    service_.script = [&](const Request&) -> base::Result<Reply> {
+    service_.script = [json](const Request&) -> base::Result<Reply> {
       return JsonReply{.body = boost::json::parse(json)};
     };
     auto reply = ask({.messages = {{.role = "user", .content = "q"}}});
