@@ -161,6 +161,10 @@ TEST(Gmc, MistakesNameThePlaceInTheResource) {
            Case{sequence("      - {name: UI, internalService: {serviceName: u, "
                          "isDownstreamService: true}}\n"),
                 "no step of the node 'root' is called"},
+           Case{gmc("    root: 7\n"),
+                "expected {routerType: …, steps: […]} for the node 'root', found '7'"},
+           Case{sequence("      - 7\n"), "expected a step, as {name: …, externalService: …}"},
+           Case{gmc("    root: {routerType: Ensemble, steps: [[]]}\n"), "expected a step, as"},
            Case{"kind: GMConnector\nspec: {nodes: {root: {}}}\n", "'metadata' needs a 'name'"},
            Case{"kind: GMConnector\nmetadata: {name: a}\n",
                 "expected {nodes: {root: {routerType: …, steps: […]}}} for 'spec'"},

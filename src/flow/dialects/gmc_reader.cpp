@@ -129,6 +129,11 @@ class GmcReader {
       return {};
     }
     if (std::ranges::find(used_, name) == used_.end()) used_.emplace_back(name);
+    if (node->kind != YamlNode::Kind::mapping) {
+      mistakes_.add(node->place, "expected {routerType: …, steps: […]} for the node " +
+                                     in_quotes(name) + ", found " + found(*node));
+      return {};
+    }
     const YamlKeys keys(*node, "a node", {"routerType", "steps"}, mistakes_);
     const YamlNode* const steps = keys.find("steps");
     if (steps == nullptr || steps->kind != YamlNode::Kind::sequence || steps->items.empty()) {
@@ -344,6 +349,11 @@ class GmcReader {
 
   /// @param when a condition, or empty.
   Outcome run_step(const YamlNode& step, Start start, const std::string& when) {
+    if (step.kind != YamlNode::Kind::mapping) {
+      mistakes_.add(step.place,
+                    "expected a step, as {name: …, externalService: …}, found " + found(step));
+      return {};
+    }
     const YamlKeys keys(step, "a step",
                         {"name", "nodeName", "internalService", "externalService", "data",
                          "condition", "dependency", "serviceUrl"},
