@@ -6,7 +6,7 @@ import pytest
 
 from conftest import MARIGOLD, ROOT, run
 
-COMMANDS = ["up", "serve", "ingest", "ask", "search", "documents", "check", "models", "doctor", "eval", "version"]
+COMMANDS = ["up", "serve", "ingest", "ask", "search", "documents", "services", "new", "check", "graph", "flow", "models", "doctor", "eval", "version"]
 
 
 @pytest.fixture(scope="session")
