@@ -3,10 +3,10 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "base/assert.hpp"
-#include "base/limits.hpp"
 #include "contract/chat_json.hpp"
 #include "contract/chat_reply_json.hpp"
 #include "contract/json.hpp"
@@ -70,20 +70,11 @@ class EventAnswer final : public contract::ChatStream {
   EventText events_;
 };
 
-Task<Result<json::value>> read_whole(std::unique_ptr<contract::ByteStream> stream) {
-  std::string body;
-  for (;;) {
-    OPALINE_CO_TRY(std::optional<std::string> bytes, co_await stream->next());
-    if (!bytes) break;
-    if (body.size() + bytes->size() > limits::kReplyBytes) {
-      co_return base::fail(base::ErrorCode::resource_exhausted, "the flow's answer is too large");
-    }
-    body += *bytes;
-  }
+Result<json::value> value_of(std::string_view body) {
   auto value = contract::parse_json(body);
-  if (value) co_return *std::move(value);
-  co_return base::fail(base::ErrorCode::internal,
-                       "the flow answered with neither events nor JSON where a stream was wanted");
+  if (value) return *std::move(value);
+  return base::fail(base::ErrorCode::internal,
+                    "the flow answered with neither events nor JSON where a stream was wanted");
 }
 
 contract::ChatReply reply_of(const json::value& answer) {
@@ -105,14 +96,6 @@ ChatFace::ChatFace(contract::Service& service) : service_(service) {
   OPALINE_ASSERT(service.kind() == contract::ServiceKind::custom);
 }
 
-Task<Result<contract::Reply>> ChatFace::call(contract::Request request, base::Context context) {
-  auto* chat = std::get_if<contract::ChatRequest>(&request);
-  if (chat == nullptr) {
-    co_return base::fail(base::ErrorCode::invalid_argument, "a chat is expected");
-  }
-  co_return co_await ask(std::move(*chat), std::move(context), {});
-}
-
 Task<Result<contract::Reply>> ChatFace::ask(contract::ChatRequest request, base::Context context,
                                             contract::StepObserver observer) {
   const bool streams = request.stream;
@@ -129,14 +112,13 @@ Task<Result<contract::Reply>> ChatFace::ask(contract::ChatRequest request, base:
                  co_await service_.call(std::move(asked), std::move(context)));
   std::optional<json::value> whole;
   if (auto* stream = std::get_if<std::unique_ptr<contract::ByteStream>>(&reply)) {
-    // A server that does not stream may be asked for a stream.
-    const bool events = (*stream)->content_type().starts_with("text/event-stream");
-    if (!events) {
-      OPALINE_CO_TRY(whole, co_await read_whole(std::move(*stream)));
-    } else {
+    if ((*stream)->content_type().starts_with("text/event-stream")) {
       co_return contract::Reply(
           std::unique_ptr<contract::ChatStream>(std::make_unique<EventAnswer>(std::move(*stream))));
     }
+    // Of a server that does not stream.
+    OPALINE_CO_TRY(const std::string text, co_await read_all(std::move(*stream)));
+    OPALINE_CO_TRY(whole, value_of(text));
   }
   if (const auto* bytes = std::get_if<contract::BytesReply>(&reply)) {
     co_return base::fail(base::ErrorCode::failed_precondition,

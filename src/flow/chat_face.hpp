@@ -8,21 +8,17 @@ namespace opaline::flow {
 /// It is asked with the messages, their question as `text`, and the sampling parameters; what it
 /// answers is a chat completion, an object with a `text`, a text, or any JSON, which is then the
 /// text. Any I/O thread; the service must outlive this and its streams.
-class ChatFace final : public contract::Service {
+class ChatFace {
  public:
   /// @param service of the kind `custom`.
   explicit ChatFace(contract::Service& service);
 
-  [[nodiscard]] contract::ServiceKind kind() const override { return contract::ServiceKind::llm; }
-  /// @error of the service; failed_precondition: it answered with bytes, such as a sound;
-  /// unavailable: a stream ended before its answer did.
-  base::Task<base::Result<contract::Reply>> call(contract::Request request,
-                                                 base::Context context) override;
-  /// The same, telling `observer` of the steps of a flow; it may be empty.
+  /// A ChatReply, or a ChatStream where one is wanted. @param observer is told of the steps of a
+  /// flow; it may be empty. @error of the service; failed_precondition: it answered with bytes,
+  /// such as a sound; unavailable: a stream ended before its answer did.
   base::Task<base::Result<contract::Reply>> ask(contract::ChatRequest request,
                                                 base::Context context,
                                                 contract::StepObserver observer);
-  [[nodiscard]] contract::Health health() const override { return service_.health(); }
 
  private:
   contract::Service& service_;

@@ -41,7 +41,7 @@ class ChatFaceTest : public testing::Test {
 
   base::Result<Reply> ask(ChatRequest request) {
     Outcome<base::Result<Reply>> outcome;
-    outcome.of(loop_, face_.call(std::move(request), context_));
+    outcome.of(loop_, face_.ask(std::move(request), context_, {}));
     settle(loop_);
     EXPECT_TRUE(outcome.ended());
     return std::move(outcome.value());

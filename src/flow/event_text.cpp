@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/limits.hpp"
 #include "contract/chat_reply_json.hpp"
 #include "contract/chatqna_event.hpp"
 #include "contract/json.hpp"
@@ -43,6 +44,18 @@ base::Result<std::string> EventText::text_of(const std::string& data) {
   if (chunk.usage) end_.usage = *chunk.usage;
   if (end_.model.empty()) end_.model = std::move(chunk.model);
   return std::move(chunk.text);
+}
+
+base::Task<base::Result<std::string>> read_all(std::unique_ptr<contract::ByteStream> answer) {
+  std::string all;
+  for (;;) {
+    OPALINE_CO_TRY(const std::optional<std::string> bytes, co_await answer->next());
+    if (!bytes) co_return all;
+    if (all.size() + bytes->size() > limits::kReplyBytes) {
+      co_return base::fail(base::ErrorCode::resource_exhausted, "its answer is too large");
+    }
+    all += *bytes;
+  }
 }
 
 base::Result<std::string> text_of_answer(std::string_view body) {

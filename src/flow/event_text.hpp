@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -7,6 +8,7 @@
 #include "base/result.hpp"
 #include "contract/chat.hpp"
 #include "contract/event_stream.hpp"
+#include "contract/json_message.hpp"
 
 namespace opaline::flow {
 
@@ -35,6 +37,11 @@ class EventText {
   bool done_ = false;
   bool finished_ = false;  // A finish reason came.
 };
+
+/// All bytes of an answer that is no stream of events, at most limits::kReplyBytes.
+/// @error of the stream; resource_exhausted: it is larger.
+[[nodiscard]] base::Task<base::Result<std::string>> read_all(
+    std::unique_ptr<contract::ByteStream> answer);
 
 /// The text of an answer that was not streamed: a chat or text completion, or JSON with a `text`.
 /// @error internal: it is none of these.

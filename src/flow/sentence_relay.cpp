@@ -5,7 +5,6 @@
 #include <boost/json/object.hpp>
 #include <utility>
 
-#include "base/limits.hpp"
 #include "contract/chatqna_event.hpp"
 #include "flow/step_stream.hpp"
 
@@ -85,15 +84,7 @@ base::Task<base::Result<void>> SentenceRelay::gather_sentence() {
 
 base::Task<base::Result<void>> SentenceRelay::gather_whole() {
   ended_ = true;
-  std::string body;
-  for (;;) {
-    OPALINE_CO_TRY(const std::optional<std::string> bytes, co_await answer_->next());
-    if (!bytes) break;
-    body += *bytes;
-    if (body.size() > limits::kReplyBytes) {
-      co_return base::fail(base::ErrorCode::resource_exhausted, "its answer is too large");
-    }
-  }
+  OPALINE_CO_TRY(const std::string body, co_await read_all(std::move(answer_)));
   OPALINE_CO_TRY(sentence_, text_of_answer(body));
   co_return base::Result<void>();
 }
