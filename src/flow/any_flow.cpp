@@ -32,7 +32,7 @@ base::Result<AnyFlow> read(std::string_view yaml, const std::string& name,
     flow.notes.insert(flow.notes.begin(), notes.begin(), notes.end());
     return AnyFlow(std::move(flow));
   };
-  if (is_step_flow(*root)) {
+  if (dialect_of(*root) == Dialect::opaline) {
     OPALINE_TRY(StepFlow flow, read_step_flow(*root, yaml, name, load, std::move(mistakes)));
     return with_notes(std::move(flow));
   }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/limits.hpp"
+#include "flow/dialects/dialect.hpp"
 #include "flow/flow_address.hpp"
 #include "flow/flow_text.hpp"
 #include "flow/kind_inference.hpp"
@@ -14,7 +15,6 @@
 #include "flow/mistakes.hpp"
 #include "flow/service_address.hpp"
 #include "flow/service_entry.hpp"
-#include "flow/step_flow_reader.hpp"
 #include "flow/yaml_reader.hpp"
 
 namespace opaline::flow {
@@ -61,7 +61,7 @@ class FlowReader {
                                             kFlow, found(root)));
       return;
     }
-    if (is_step_flow(root)) {
+    if (dialect_of(root) == Dialect::opaline) {
       mistakes_.add(root.place,
                     fmt::format("this is a flow of steps; expected one with the keys {} and {}",
                                 kServices, kFlow));

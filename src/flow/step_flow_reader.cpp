@@ -360,14 +360,6 @@ class StepFlowReader {
 
 }  // namespace
 
-bool is_step_flow(const YamlNode& root) {
-  const auto has = [&root](std::string_view key) {
-    return std::ranges::find(root.entries, key, &YamlNode::Entry::key) != root.entries.end();
-  };
-  return root.kind == YamlNode::Kind::mapping && !has("opea_micro_services") &&
-         !has("opea_mega_service") && (has("steps") || has("flow"));
-}
-
 base::Result<StepFlow> read_step_flow(const YamlNode& root, std::string_view file,
                                       std::string_view name, const SubFlowLoader& load,
                                       Mistakes mistakes) {

@@ -16,9 +16,6 @@ namespace opaline::flow {
 inline constexpr std::array<std::string_view, 9> kStepFlowKeys = {
     "flow", "description", "host", "port", "endpoint", "timeout", "services", "steps", "output"};
 
-/// Whether a file is a flow of steps rather than one of OPEA's form.
-[[nodiscard]] bool is_step_flow(const YamlNode& root);
-
 /// Gives the flow of a file that a step runs. May be empty: then they are not read.
 using SubFlowLoader = std::function<base::Result<AnyFlow>(const std::string& file)>;
 
