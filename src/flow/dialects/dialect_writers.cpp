@@ -66,8 +66,10 @@ std::vector<std::string> extras_of(const StepFlow& flow, Graph::Node node) {
   return extras;
 }
 
-void lose_extras(const StepFlow& flow, Graph::Node node, std::vector<std::string>& losses) {
+void lose_extras(const StepFlow& flow, Graph::Node node, std::vector<std::string>& losses,
+                 const std::vector<std::string>& done_there) {
   for (const std::string& key : extras_of(flow, node)) {
+    if (std::ranges::find(done_there, key) != done_there.end()) continue;
     losses.push_back("step '" + flow.graph.name(node) + "': '" + key + "'");
   }
 }

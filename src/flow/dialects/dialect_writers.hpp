@@ -33,8 +33,9 @@ struct Written {
 /// What a step says beside its service and what it follows, by key: "retry", "when" …. An `input`
 /// that only hands on the reply before (as GMC's `$response`) is not named.
 [[nodiscard]] std::vector<std::string> extras_of(const StepFlow& flow, Graph::Node node);
-/// "step 'a': 'retry'", for each.
-void lose_extras(const StepFlow& flow, Graph::Node node, std::vector<std::string>& losses);
+/// "step 'a': 'retry'", for each but those that the other platform does by itself.
+void lose_extras(const StepFlow& flow, Graph::Node node, std::vector<std::string>& losses,
+                 const std::vector<std::string>& done_there = {});
 /// What a flow as a whole says beside its steps.
 void lose_frame(const StepFlow& flow, std::vector<std::string>& losses);
 

@@ -60,12 +60,10 @@ Written write_exporter(const StepFlow& flow) {
     chain = chain && flow.graph.predecessors(node).size() == (node == 0 ? 0 : 1) &&
             (node == 0 || flow.graph.predecessors(node)[0] == node - 1);
     const Image* const image = step.service ? find_image(flow.services[*step.service]) : nullptr;
-    for (const std::string& key : extras_of(flow, node)) {
-      // OPEA's program does itself what we write out for these.
-      const bool done_there =
-          image != nullptr && (key == "input" || key == "output" || key == "when");
-      if (!done_there) written.losses.push_back("step '" + step.name + "': '" + key + "'");
-    }
+    // OPEA's program does itself what we write out for its services.
+    std::vector<std::string> done_there;
+    if (image != nullptr) done_there = {"input", "output", "when"};
+    lose_extras(flow, node, written.losses, done_there);
     if (image == nullptr) {
       written.losses.push_back("step '" + step.name +
                                "': OPEA has no image whose program calls it");

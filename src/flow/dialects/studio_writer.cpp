@@ -63,12 +63,11 @@ Written write_studio(const StepFlow& flow) {
     const StepSpec& step = flow.steps[node];
     const Palette* const palette =
         step.service ? find_palette(flow.services[*step.service]) : nullptr;
-    for (const std::string& key : extras_of(flow, node)) {
-      // Its back end does itself what we write out for these.
-      const bool done_there = palette != nullptr && (key == "input" || key == "output" ||
-                                                     (key == "when" && palette->name != "llm_tgi"));
-      if (!done_there) written.losses.push_back("step '" + step.name + "': '" + key + "'");
-    }
+    // Its back end does itself what we write out for its services.
+    std::vector<std::string> done_there;
+    if (palette != nullptr) done_there = {"input", "output"};
+    if (palette != nullptr && palette->name != "llm_tgi") done_there.emplace_back("when");
+    lose_extras(flow, node, written.losses, done_there);
     if (palette == nullptr) {
       written.losses.push_back("step '" + step.name + "': Studio has no node for it");
       continue;
